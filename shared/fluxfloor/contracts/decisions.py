@@ -1,0 +1,82 @@
+"""Cerebro's answer to one signal, with everything a person needs to check it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Ident, Model, Number, UtcMs
+from fluxfloor.contracts.orders import Purpose, Side
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why. `ok` for an accepted signal; everything else is a refusal. Sorted by where in the waterfall it falls."""
+
+    OK = "ok"
+    HALTED = "halted"
+    DUPLICATE_INTENT = "duplicate_intent"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    UNKNOWN_PORTFOLIO = "unknown_portfolio"
+    STALE_SIGNAL = "stale_signal"
+    STALE_QUOTE = "stale_quote"
+    NO_QUOTE = "no_quote"
+    NO_EDGE = "no_edge"
+    SLIPPAGE = "slippage"
+    SHORT_NOT_ALLOWED = "short_not_allowed"
+    POSITION_OPEN = "position_open"
+    NOTHING_TO_EXIT = "nothing_to_exit"
+    STOP_WRONG_SIDE = "stop_wrong_side"
+    NO_STOP = "no_stop"
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    OPEN_POSITIONS = "open_positions"
+    RISK_PER_TRADE = "risk_per_trade"
+    POSITION_CAP = "position_cap"
+    EXPOSURE_CAP = "exposure_cap"
+    MARGIN = "margin"
+    REQUESTED_SIZE = "requested_size"
+    MIN_NOTIONAL = "min_notional"
+    UNSUPPORTED = "unsupported"
+
+
+class Limit(Model):
+    """One step of the waterfall: what this limit alone would allow."""
+
+    name: str
+    allows_lots: int | None = None  # None: this limit gives no number, it passes or refuses
+    passed: bool = True
+    binding: bool = False
+    note: str = ""
+
+
+class Decision(Model):
+    """The waterfall runs in order; `binding` marks the limit that set the size or refused."""
+
+    decision_id: Ident
+    signal_id: Ident
+    portfolio_id: Ident
+    strategy_id: Ident
+    sender_id: Ident
+    instrument_id: Ident
+    verdict: Verdict
+    reason: Reason
+    purpose: Purpose | None = None
+    side: Side | None = None
+    lots: int = 0
+    quantity: Number | None = None
+    price: Number | None = None
+    notional: Number | None = None
+    intent_ids: tuple[Ident, ...] = ()
+    waterfall: tuple[Limit, ...] = ()
+    text: str = Field(max_length=2000)
+    expected_alpha: Number | None = None
+    slippage_share: Number | None = None  # (adverse move + half spread + fees) / expected alpha
+    book_version: int = 0
+    policy_version: int = 0
+    ts_event_ms: UtcMs

@@ -1,0 +1,267 @@
+"""Every fact that crosses a topic. The class's `type` is its name on the wire: `<topic>.v<version>`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Event, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.decisions import Decision
+from fluxfloor.contracts.instruments import Candle, Quote
+from fluxfloor.contracts.orders import OrderIntent, OrderReport
+from fluxfloor.contracts.signals import Signal
+
+
+class CandleClosed(Event):
+    """A bar has closed and passed the quality gate."""
+
+    type: ClassVar[str] = "candles.closed.v1"
+    candle: Candle
+    close_ms: UtcMs
+    traded: bool  # is this the timeframe that strategies trade on?
+
+    def key(self) -> str:
+        return self.candle.instrument_id
+
+    def attributes(self) -> dict[str, str]:
+        return {"traded": "true" if self.traded else "false"}
+
+
+class SignalReceived(Event):
+    type: ClassVar[str] = "signals.received.v1"
+    signal: Signal
+
+    def key(self) -> str:
+        return self.signal.leg.instrument_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.signal.signal_id,)
+
+
+class SignalScored(Event):
+    """The signal with what the market looked like when it was read."""
+
+    type: ClassVar[str] = "signals.scored.v1"
+    signal: Signal
+    quote: Quote | None = None
+    features: dict[str, float] = Field(default_factory=dict)  # of the last closed bar; absent while warming up
+    features_version: str = ""
+    bar_close_ms: UtcMs | None = None
+    mean_edge: Number | None = None  # the strategy's measured return per trade, where enough trades closed
+
+    def key(self) -> str:
+        return self.signal.portfolio_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.signal.signal_id,)
+
+
+class DecisionMade(Event):
+    type: ClassVar[str] = "decisions.made.v1"
+    decision: Decision
+
+    def key(self) -> str:
+        return self.decision.portfolio_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.decision.signal_id, self.decision.decision_id, *self.decision.intent_ids)
+
+
+class OrderRequested(Event):
+    type: ClassVar[str] = "orders.requested.v1"
+    intent: OrderIntent
+
+    def key(self) -> str:
+        return self.intent.account_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.intent.signal_id, self.intent.intent_id)
+
+
+class ExecutionReported(Event):
+    type: ClassVar[str] = "executions.reported.v1"
+    report: OrderReport
+
+    def key(self) -> str:
+        return self.report.intent.account_id
+
+    def subjects(self) -> tuple[str, ...]:
+        intent = self.report.intent
+        return (intent.signal_id, intent.intent_id, self.report.client_order_id)
+
+
+class PositionView(Model):
+    """A net position of an account. Lots are signed; money is in the account's currency."""
+
+    instrument_id: Ident
+    lots: int
+    quantity: Number
+    average_price: NonNegative
+    mark_price: NonNegative
+    unrealised: Number
+    realised: Number
+
+
+class TradeClosed(Model):
+    """A closed round trip, or the closed share of one."""
+
+    trade_id: Ident
+    account_id: Ident
+    instrument_id: Ident
+    strategy_id: Ident
+    sender_id: Ident
+    direction: str
+    quantity: Number
+    entry_price: Number
+    exit_price: Number
+    entry_ms: UtcMs
+    exit_ms: UtcMs
+    fees: Number
+    profit: Number  # net of fees
+    return_fraction: Number  # profit / entry notional
+    entry_signal_id: str
+    exit_signal_id: str
+    tag: str = ""
+
+
+class AccountUpdated(Event):
+    """The books of one account after a change or a mark to market."""
+
+    type: ClassVar[str] = "accounts.updated.v1"
+    account_id: Ident
+    portfolio_id: Ident
+    currency: str
+    cash: Number
+    equity: Number
+    realised: Number
+    unrealised: Number
+    fees: Number
+    deposits: Number = Decimal(0)  # net deposits and withdrawals since the account was opened
+    positions: tuple[PositionView, ...] = ()
+    trades: tuple[TradeClosed, ...] = ()
+    cause: str  # "fill", "mark", "opened", "adjustment"
+    account_version: int
+    ts_event_ms: UtcMs
+
+    def key(self) -> str:
+        return self.account_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(trade.trade_id for trade in self.trades)
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class RiskRaised(Event):
+    """Something a person should know: a halt, books that differ from the venue, a stage that lags."""
+
+    type: ClassVar[str] = "risks.raised.v1"
+    kind: str
+    scope: str
+    severity: Severity
+    message: str
+    details: dict[str, str] = Field(default_factory=dict)
+    ts_event_ms: UtcMs
+
+    def key(self) -> str:
+        return self.scope
+
+
+class ExportKind(StrEnum):
+    TRADES = "trades"
+    EQUITY = "equity"
+
+
+class ExportRequested(Event):
+    type: ClassVar[str] = "exports.requested.v1"
+    export_id: Ident
+    kind: ExportKind
+    account_id: Ident
+    from_ms: UtcMs
+    to_ms: UtcMs
+    requested_by: str
+
+    def key(self) -> str:
+        return self.export_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.export_id,)
+
+
+class ExportCompleted(Event):
+    type: ClassVar[str] = "exports.completed.v1"
+    export_id: Ident
+    kind: ExportKind
+    files: dict[str, str]  # format -> blob name
+    rows: int
+    failed: str = ""
+    ts_event_ms: UtcMs
+
+    def key(self) -> str:
+        return self.export_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.export_id,)
+
+
+class QuarantineReleased(Event):
+    """A person asks a stage to take a quarantined message again."""
+
+    type: ClassVar[str] = "quarantines.released.v1"
+    quarantine_id: str
+    stage: str
+    released_by: str
+
+    def key(self) -> str:
+        return self.stage
+
+    def attributes(self) -> dict[str, str]:
+        return {"stage": self.stage}
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.quarantine_id,)
+
+
+class ScheduleTicked(Event):
+    """A scheduled job is due. Delivered straight to its stage, never through a topic."""
+
+    type: ClassVar[str] = "schedules.ticked.v1"
+    stage: str
+    job: str
+    scheduled_ms: UtcMs
+
+    def key(self) -> str:
+        return self.job
+
+
+class TimerFired(Event):
+    """A timer that a stage set for itself is due. Delivered straight to it."""
+
+    type: ClassVar[str] = "timers.fired.v1"
+    stage: str
+    purpose: str
+    subject: str
+    due_ms: UtcMs
+
+    def key(self) -> str:
+        return self.subject
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.subject,)
+
+
+EVENTS: dict[str, type[Event]] = {
+    event.type: event
+    for event in (
+        CandleClosed, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported, AccountUpdated,
+        RiskRaised, ExportRequested, ExportCompleted, QuarantineReleased, ScheduleTicked, TimerFired,
+    )
+}  # fmt: skip
+"""Every version a subscriber can read, by type. A version that was replaced stays here until N-1 has drained."""

@@ -1,0 +1,113 @@
+"""Orders as facts: what Cerebro asks for, what became of it, and what the venue filled."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Ident, Model, NonNegative, Number, Positive, UtcMs
+from fluxfloor.contracts.signals import OrderType
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+
+class Purpose(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"
+    FLATTEN = "flatten"  # an exit the floor itself ordered: drawdown, kill switch
+
+
+class OrderState(StrEnum):
+    """Only ever moves forward; RANK gives the order. A late fill after an end is still booked."""
+
+    REQUESTED = "requested"
+    SUBMITTING = "submitting"
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        return self in _TERMINAL
+
+    def may_become(self, later: OrderState) -> bool:
+        """True when `later` is a legal next state: further on, and not out of an end."""
+        return not self.terminal and _RANK[later] > _RANK[self]
+
+
+_TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+_RANK = {
+    OrderState.REQUESTED: 0,
+    OrderState.SUBMITTING: 1,
+    OrderState.UNKNOWN: 2,
+    OrderState.OPEN: 3,
+    OrderState.PARTIALLY_FILLED: 4,
+    OrderState.FILLED: 5,
+    OrderState.CANCELLED: 5,
+    OrderState.REJECTED: 5,
+    OrderState.EXPIRED: 5,
+}
+
+
+class OrderIntent(Model):
+    """One order that Cerebro wants, already sized. Quantities in lots, prices in ticks of the instrument."""
+
+    intent_id: Ident
+    signal_id: Ident
+    portfolio_id: Ident
+    account_id: Ident
+    strategy_id: Ident
+    sender_id: Ident
+    instrument_id: Ident
+    purpose: Purpose
+    side: Side
+    lots: int = Field(gt=0)
+    order_type: OrderType = OrderType.MARKET
+    limit_ticks: int | None = Field(default=None, gt=0)
+    trigger_ticks: int | None = Field(default=None, gt=0)
+    stop_loss_ticks: int | None = Field(default=None, gt=0)
+    take_profit_ticks: int | None = Field(default=None, gt=0)
+    arrival_ticks: int = Field(gt=0)  # mid at the decision, what the fill is measured against
+    requested_ms: UtcMs
+    expires_ms: UtcMs | None = None
+    tag: str = ""
+
+
+class Fill(Model):
+    """One execution at the venue. Exact decimals, as the venue stated them."""
+
+    trade_id: Ident  # the venue's; unique per account
+    price: Positive
+    quantity: Positive
+    fee: Number = Decimal(0)
+    fee_currency: str
+    ts_event_ms: UtcMs
+
+
+class OrderReport(Model):
+    """An order as the venue last showed it, with the fills that are new in this report."""
+
+    intent: OrderIntent
+    state: OrderState
+    attempt: int
+    client_order_id: Ident
+    venue_order_id: str | None = None
+    filled_lots: int = 0
+    average_price: NonNegative = Decimal(0)
+    new_fills: tuple[Fill, ...] = ()
+    reason: str = ""  # why rejected, cancelled, expired or unknown
+    late: bool = False  # fills that arrived after the order had ended
+    ts_event_ms: UtcMs

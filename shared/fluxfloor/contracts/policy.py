@@ -1,0 +1,75 @@
+"""Limits a portfolio trades under, the presets they start from, and the halt that overrides them all."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Document, Ident, Model, UtcMs
+
+Fraction = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+class Limits(Model):
+    """All fractions are of equity unless said otherwise. Defaults are the `kraken-mvp` preset."""
+
+    risk_per_trade: Fraction = Decimal("0.01")
+    risk_per_reversion_trade: Fraction = Decimal("0.01")
+    position_cap: Annotated[Decimal, Field(gt=0, le=10)] = Decimal("0.15")
+    exposure_cap: Annotated[Decimal, Field(gt=0, le=10)] = Decimal("0.30")
+    max_open_positions: Annotated[int, Field(ge=1, le=1000)] = 2
+    daily_loss_halts: Fraction = Decimal("0.02")
+    daily_loss_flattens: Fraction | None = None
+    drawdown_halves: Fraction = Decimal("0.15")
+    drawdown_flattens: Fraction = Decimal("0.20")
+    max_leverage: Annotated[Decimal, Field(ge=1, le=20)] = Decimal(1)
+    margin_cap: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.80")  # of equity, the most margin ever in use
+    slippage_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.30")  # of the expected alpha
+    stop_atr: Annotated[Decimal, Field(gt=0, le=20)] = Decimal(2)  # the stop's distance where the signal has none
+    max_signal_age_ms: Annotated[int, Field(gt=0)] = 120_000
+    max_quote_age_ms: Annotated[int, Field(gt=0)] = 60_000
+    cvar_cap: Fraction = Decimal("0.015")  # one-day portfolio CVaR at cvar_alpha, loss positive
+    cvar_alpha: Annotated[Decimal, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.975")
+
+
+PRESETS: dict[str, Limits] = {
+    "kraken-mvp": Limits(),
+    "fluxhero": Limits(
+        risk_per_reversion_trade=Decimal("0.0075"), position_cap=Decimal("0.20"), exposure_cap=Decimal("0.50"),
+        max_open_positions=5, daily_loss_halts=Decimal("0.03"), daily_loss_flattens=Decimal("0.03"),
+        stop_atr=Decimal("2.5"), cvar_cap=Decimal("0.02"),
+    ),
+    "mathematricks": Limits(
+        position_cap=Decimal("0.80"), exposure_cap=Decimal("0.80"), max_open_positions=100,
+        daily_loss_flattens=Decimal("0.03"), cvar_cap=Decimal("0.02"),
+    ),
+}  # fmt: skip
+
+
+class Policy(Document):
+    """The limits of one portfolio and the account it trades on; the id is the portfolio. Changes are audited."""
+
+    collection: ClassVar[str] = "policies"
+    owner: ClassVar[str] = "api"
+
+    preset: str
+    account_id: Ident
+    currency: str
+    limits: Limits
+
+
+class Halt(Document):
+    """Entries of this scope are stopped; the id is "floor" or a portfolio. Only a person's resume removes it."""
+
+    collection: ClassVar[str] = "halts"
+    owner: ClassVar[str] = "*"
+
+    reason: str
+    raised_by: str
+    flatten: bool = False
+    ts_event_ms: UtcMs
+
+
+FLOOR = "floor"

@@ -1,0 +1,80 @@
+"""The floor's standard signal. Everything is one: an alert, a strategy's wish, a forecast, a research portfolio."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Ident, Model, Number, Positive, UtcMs
+
+
+class Action(StrEnum):
+    ENTRY = "ENTRY"  # open or add to a position
+    EXIT = "EXIT"  # reduce or close it; never refused by a limit
+    TARGET = "TARGET"  # hold exactly this much; Cerebro turns it into one of the others
+
+
+class Direction(StrEnum):
+    LONG = "LONG"
+    SHORT = "SHORT"
+    FLAT = "FLAT"
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+
+
+class SizeKind(StrEnum):
+    QUANTITY = "quantity"  # in the base asset
+    NOTIONAL = "notional"  # in the quote currency
+    WEIGHT = "weight"  # a fraction of the portfolio's equity
+    FRACTION = "fraction"  # EXIT only: this share of what is held
+
+
+class Size(Model):
+    kind: SizeKind
+    value: Number = Field(ge=0)
+
+
+class Leg(Model):
+    """One instrument's part of a signal."""
+
+    instrument_id: Ident
+    direction: Direction
+    size: Size | None = None  # None: the floor sizes it
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Positive | None = None
+    trigger_price: Positive | None = None
+    stop_loss: Positive | None = None
+    take_profit: Positive | None = None
+
+
+class Signal(Model):
+    """A standardised wish to trade. Numbers are exact; times are UTC milliseconds.
+
+    reference_price is the price the sender saw; expected_alpha a return fraction, the edge the sender expects.
+    """
+
+    signal_id: Ident
+    sender_id: Ident
+    strategy_id: Ident
+    portfolio_id: Ident
+    format: str
+    action: Action
+    legs: tuple[Leg, ...] = Field(min_length=1, max_length=32)
+    ts_event_ms: UtcMs  # when the sender says it happened
+    ts_received_ms: UtcMs
+    expires_ms: UtcMs | None = None
+    reference_price: Positive | None = None
+    expected_alpha: Number | None = None
+    adds: bool = False  # may an ENTRY add to a position that is already open?
+    tag: str = Field(default="", max_length=256)
+    explanation: dict[str, str | float | int | bool | None] = Field(default_factory=dict)
+
+    @property
+    def leg(self) -> Leg:
+        return self.legs[0]

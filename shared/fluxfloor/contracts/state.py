@@ -1,0 +1,415 @@
+"""The documents that stages keep. Each has one owner; the runtime refuses a write by anyone else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.decisions import Decision
+from fluxfloor.contracts.events import ExportKind, PositionView, TradeClosed
+from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
+
+# --- ingestion ---------------------------------------------------------------------------------------------------
+
+
+class Sender(Document):
+    """Who may send signals, and how they are read; the id stands in the webhook's path."""
+
+    collection: ClassVar[str] = "senders"
+    owner: ClassVar[str] = "api"
+    database: ClassVar[str] = "edge"
+
+    portfolio_id: Ident
+    secret_name: str  # in the secret store; the secret itself is never in a document
+    formats: tuple[str, ...] = ()  # empty: any format that recognises the body
+    hmac_header: str = ""  # when set, this header must carry the body's HMAC-SHA256 under the secret, hex
+    allowed_ips: tuple[str, ...] = ()  # addresses or networks; empty: any
+    default_venue: Ident = "kraken"
+    default_strategy: Ident = "alerts"
+    default_expected_alpha: Number | None = None
+    max_lag_s: int = Field(default=300, gt=0, le=86_400)
+    rate_per_minute: int = Field(default=60, gt=0, le=6_000)
+    enabled: bool = True
+
+
+# --- market ------------------------------------------------------------------------------------------------------
+
+
+class CandleWindow(Document):
+    """The last closed bars of one instrument and timeframe; the id is "<instrument>|<timeframe>".
+
+    `bars` is base64 of little-endian float64, shape (n, 6): open_ms, open, high, low, close, volume, oldest first.
+    """
+
+    collection: ClassVar[str] = "candle_windows"
+    owner: ClassVar[str] = "market"
+
+    bars: str = ""
+    count: int = 0
+    last_open_ms: int = 0
+
+
+class MarketCursor(Document):
+    """How far one instrument and timeframe has been archived; the id is the window's."""
+
+    collection: ClassVar[str] = "market_cursors"
+    owner: ClassVar[str] = "market"
+
+    archived_open_ms: int = 0
+
+
+# --- features ----------------------------------------------------------------------------------------------------
+
+
+class Holding(Model):
+    """What one strategy holds of one instrument, as the facts say. Lots are signed."""
+
+    lots: int = 0
+    average_price: NonNegative = Decimal(0)
+    entry_ms: UtcMs = 0
+    entry_bar_ms: UtcMs = 0
+    stop_price: NonNegative | None = None
+    take_profit: NonNegative | None = None
+    high_water: float | None = None  # best close since the entry, for trailing stops
+    pending: str = ""  # an order on its way: nothing new is wished for until it ends
+    pending_since_ms: UtcMs = 0
+    sender_id: str = ""
+    portfolio_id: str = ""
+    tag: str = ""
+    trades: int = 0
+    edge_sum: Number = Decimal(0)  # sum of the return fractions of closed trades
+
+
+class Stances(Document):
+    """What each strategy holds of one instrument; the id is the instrument."""
+
+    collection: ClassVar[str] = "stances"
+    owner: ClassVar[str] = "features"
+
+    holdings: dict[str, Holding] = Field(default_factory=dict)
+    last_close_ms: UtcMs = 0
+
+
+class FeatureRow(Document):
+    """The features of the last closed bar; the id is the instrument."""
+
+    collection: ClassVar[str] = "features"
+    owner: ClassVar[str] = "features"
+
+    close_ms: UtcMs
+    features_version: str
+    values: dict[str, float]
+
+
+# --- cerebro -----------------------------------------------------------------------------------------------------
+
+
+class Reservation(Model):
+    """Room in the book that an order on its way may still use."""
+
+    instrument_id: Ident
+    strategy_id: Ident
+    purpose: Purpose
+    side: Side
+    lots: int  # still to be filled
+    worst_price: NonNegative
+    notional: Number
+    ts_event_ms: UtcMs
+
+
+class BookPosition(Model):
+    """What one strategy holds of one instrument, in Cerebro's book."""
+
+    instrument_id: Ident
+    strategy_id: Ident
+    lots: int
+    average_price: NonNegative
+    mark_price: NonNegative
+    stop_price: NonNegative | None = None
+
+
+class RiskBook(Document):
+    """One portfolio's risk as Cerebro decides on it; the id is the portfolio."""
+
+    collection: ClassVar[str] = "risk_books"
+    owner: ClassVar[str] = "cerebro"
+
+    account_id: Ident
+    currency: str
+    cash: Number = Decimal(0)
+    equity: Number = Decimal(0)
+    deposits: Number = Decimal(0)
+    day: str = ""  # UTC date
+    day_start_equity: Number = Decimal(0)
+    high_water: Number = Decimal(0)
+    account_version: int = 0
+    positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
+    reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
+
+
+# --- execution ---------------------------------------------------------------------------------------------------
+
+
+class Order(Document):
+    """One intent's life; the id is the intent."""
+
+    collection: ClassVar[str] = "orders"
+    owner: ClassVar[str] = "execution"
+
+    intent: OrderIntent
+    state: OrderState
+    attempt: int = 1
+    client_order_id: str
+    venue_order_id: str | None = None
+    submitted_ms: UtcMs = 0
+    expires_at_venue_ms: UtcMs = 0
+    looked_up: int = 0  # negative look-ups since the placement
+    filled_lots: int = 0
+    filled_cost: Number = Decimal(0)
+    fills: dict[str, Fill] = Field(default_factory=dict)  # by venue trade id
+    reason: str = ""
+    updated_ms: UtcMs = 0
+    open: bool = True  # what the sweep looks for
+
+
+class Lease(Document):
+    """The right to send on one key; the id is the key. `generation` rises with every new holder."""
+
+    collection: ClassVar[str] = "leases"
+    owner: ClassVar[str] = "execution"
+
+    holder: str
+    generation: int
+    expires_ms: UtcMs
+
+
+# --- reconciliation ----------------------------------------------------------------------------------------------
+
+
+class Lot(Model):
+    """An open piece of a position, first in, first out."""
+
+    lots: int
+    price: NonNegative
+    fees: Number
+    ts_event_ms: UtcMs
+    strategy_id: str
+    sender_id: str
+    signal_id: str
+    tag: str = ""
+
+
+class AccountPosition(Model):
+    lots: int = 0
+    open_lots: tuple[Lot, ...] = ()
+    realised: Number = Decimal(0)
+    mark_price: NonNegative = Decimal(0)
+    cost: Number = Decimal(0)  # signed cash paid for what is open, fees left out
+
+
+class Account(Document):
+    """The books of one account; the id is the account. Sums of its ledger, kept in the same commit."""
+
+    collection: ClassVar[str] = "accounts"
+    owner: ClassVar[str] = "reconciliation"
+
+    portfolio_id: Ident
+    venue: Ident
+    currency: str
+    balances: dict[str, Number] = Field(default_factory=dict)  # currency -> amount, what the venue should hold
+    positions: dict[str, AccountPosition] = Field(default_factory=dict)
+    realised: Number = Decimal(0)
+    fees: Number = Decimal(0)
+    deposits: Number = Decimal(0)
+    entries: int = 0
+    mismatches: int = 0  # consecutive comparisons that did not agree
+    last_equity: Number = Decimal(0)
+    last_mark_ms: UtcMs = 0
+
+
+class Posting(Model):
+    """One line of an entry: an amount of a currency into (positive) or out of (negative) a ledger account."""
+
+    ledger_account: str
+    currency: str
+    amount: Number
+
+
+class LedgerEntry(Document):
+    """One double-entry booking; per currency its postings sum to zero. Never changed after it was made."""
+
+    collection: ClassVar[str] = "ledger"
+    owner: ClassVar[str] = "reconciliation"
+
+    account_id: Ident
+    kind: str  # "fill", "deposit", "adjustment"
+    reference: str  # venue trade id, or the adjustment's evidence
+    postings: tuple[Posting, ...]
+    ts_event_ms: UtcMs
+    instrument_id: str = ""
+    intent_id: str = ""
+
+
+class TradeRow(Document):
+    """A closed trade as people see it."""
+
+    collection: ClassVar[str] = "trades"
+    owner: ClassVar[str] = "reconciliation"
+
+    account_id: Ident
+    exit_ms: UtcMs
+    trade: TradeClosed
+
+
+# --- dashboard, exports ------------------------------------------------------------------------------------------
+
+
+class DecisionRow(Document):
+    """Read model: one decision."""
+
+    collection: ClassVar[str] = "decision_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    portfolio_id: Ident
+    ts_event_ms: UtcMs
+    decision: Decision
+
+
+class OrderRow(Document):
+    """Read model: one order; the id is the intent."""
+
+    collection: ClassVar[str] = "order_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    account_id: Ident
+    instrument_id: Ident
+    strategy_id: Ident
+    signal_id: Ident
+    side: str
+    purpose: str
+    state: str
+    lots: int
+    filled_lots: int
+    average_price: NonNegative
+    reason: str
+    requested_ms: UtcMs
+    ts_event_ms: UtcMs
+
+
+class EquityPoint(Document):
+    """Read model: the equity of an account at a time; the id is "<account>|<ms>"."""
+
+    collection: ClassVar[str] = "equity_points"
+    owner: ClassVar[str] = "dashboard"
+
+    account_id: Ident
+    ts_event_ms: UtcMs
+    equity: Number
+    cash: Number
+    realised: Number
+    unrealised: Number
+
+
+class AccountView(Document):
+    """Read model: the latest state of an account."""
+
+    collection: ClassVar[str] = "account_views"
+    owner: ClassVar[str] = "dashboard"
+
+    portfolio_id: Ident
+    currency: str
+    cash: Number
+    equity: Number
+    realised: Number
+    unrealised: Number
+    fees: Number
+    deposits: Number
+    positions: tuple[PositionView, ...] = ()
+    account_version: int
+    ts_event_ms: UtcMs
+
+
+class RiskRow(Document):
+    """Read model: one risk fact."""
+
+    collection: ClassVar[str] = "risk_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    kind: str
+    scope: str
+    severity: str
+    message: str
+    ts_event_ms: UtcMs
+
+
+class StageHealth(Document):
+    """Read model: is a stage doing the work that is due to it? The id is the stage."""
+
+    collection: ClassVar[str] = "stage_health"
+    owner: ClassVar[str] = "dashboard"
+
+    status: str  # "idle", "ok", "delayed", "offline"
+    last_step_ms: UtcMs = 0
+    oldest_due_ms: UtcMs = 0
+    due: int = 0
+    ts_event_ms: UtcMs
+
+
+class ExportRecord(Document):
+    """One export and where its files are."""
+
+    collection: ClassVar[str] = "exports"
+    owner: ClassVar[str] = "exports"
+
+    kind: ExportKind
+    account_id: Ident
+    from_ms: UtcMs
+    to_ms: UtcMs
+    requested_by: str
+    status: str  # "requested", "done", "failed"
+    files: dict[str, str] = Field(default_factory=dict)
+    rows: int = 0
+    failed: str = ""
+    ts_event_ms: UtcMs
+
+
+class AlertRecord(Document):
+    """One notice and which channels have it."""
+
+    collection: ClassVar[str] = "alerts"
+    owner: ClassVar[str] = "alerts"
+
+    severity: str
+    text: str
+    sent: tuple[str, ...] = ()
+    open: bool = True
+    attempts: int = 0
+    ts_event_ms: UtcMs
+
+
+class AuditRecord(Document):
+    """Who did what. Created once, never changed; each carries the digest of the one before."""
+
+    collection: ClassVar[str] = "audit"
+    owner: ClassVar[str] = "api"
+
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, str] = Field(default_factory=dict)
+    ts_event_ms: UtcMs
+    previous: str = ""
+    digest: str = ""
+
+
+class AuditHead(Document):
+    """The end of the audit chain; the id is "head"."""
+
+    collection: ClassVar[str] = "audit_head"
+    owner: ClassVar[str] = "api"
+
+    last: str = ""
+    count: int = 0

@@ -1,0 +1,248 @@
+"""The roles that the outside world plays for the floor. Adapters fill them; everything else sees only these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.instruments import Candle, Instrument, Quote
+from fluxfloor.contracts.journal import Timer
+from fluxfloor.contracts.orders import Fill, OrderState, Side
+from fluxfloor.contracts.signals import OrderType
+
+Data = dict[str, Any]
+"""Plain JSON values: what a document is in the store."""
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """UTC, milliseconds."""
+        ...
+
+
+# --- store -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where a document is. `database` is "edge" or "mode"; the adapter knows what "mode" stands for."""
+
+    collection: str
+    id: str
+    database: str = "mode"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document as it was read. `data` is None where there is none; `token` then is None too."""
+
+    ref: Ref
+    data: Data | None
+    token: Any = None
+
+
+@dataclass(slots=True)
+class Commit:
+    """All or nothing, in one database. Every part carries its precondition.
+
+    creates   must not exist yet           updates   must be as read (token)
+    verifies  must be as read, unchanged   absents   must not exist, and still does not
+    deletes   must be as read
+    """
+
+    creates: dict[Ref, Data] = field(default_factory=dict)
+    updates: dict[Ref, tuple[Data, Any]] = field(default_factory=dict)
+    verifies: dict[Ref, Snapshot] = field(default_factory=dict)
+    absents: set[Ref] = field(default_factory=set)
+    deletes: dict[Ref, Any] = field(default_factory=dict)
+
+    def refs(self) -> Iterable[Ref]:
+        yield from self.creates
+        yield from self.updates
+        yield from self.verifies
+        yield from self.absents
+        yield from self.deletes
+
+
+Operator = Literal["==", "<", "<=", ">", ">=", "array_contains"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """For sweeps and read models, never for a decision. Every shape is declared in `topology.QUERIES`."""
+
+    collection: str
+    where: tuple[tuple[str, Operator, Any], ...] = ()
+    order_by: str = ""
+    descending: bool = False
+    limit: int = 100
+    database: str = "mode"
+
+
+class Store(Protocol):
+    """Documents with optimistic concurrency. Reads are consistent per document; commits are atomic."""
+
+    def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
+        """All of them in one round, in the order asked."""
+        ...
+
+    def commit(self, commit: Commit) -> None:
+        """Raises Conflict when any precondition fails (a claim that exists too: re-read it to tell), Misconfigured when
+        it spans databases, CommitUnknown when no answer came and it may have applied."""
+        ...
+
+    def patch(self, ref: Ref, fields: Data) -> None:
+        """Sets top-level fields of an existing document, whatever else it holds. Only for idempotent marks."""
+        ...
+
+    def query(self, query: Query) -> list[Snapshot]: ...
+
+
+# --- bus and timers ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it reached a stage, not yet decoded. `attempt` is 0 where the bus does not say."""
+
+    subscription: str
+    data: bytes
+    attributes: dict[str, str]
+    message_id: str = ""
+    attempt: int = 0
+
+
+class Bus(Protocol):
+    def publish(self, facts: Sequence[Fact]) -> None:
+        """All of them, in one round over all topics; returns when every one is durable. Raises RetryLater if one
+        may not be (some may then be sent twice: subscribers dedupe)."""
+        ...
+
+
+class Timers(Protocol):
+    def set(self, timers: Sequence[Timer]) -> None:
+        """Delivers `timers.fired` to each timer's stage at its time, at least once. An id set before stays as is."""
+        ...
+
+
+# --- blobs and secrets -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    name: str
+    data: bytes
+    generation: int  # changes with every write; 0 means "does not exist" as a precondition
+
+
+class Blobs(Protocol):
+    def put(self, name: str, data: bytes, content_type: str, if_generation: int | None = None) -> int:
+        """Writes the whole blob and returns its generation. With if_generation, Conflict unless it is still that."""
+        ...
+
+    def get(self, name: str) -> Blob | None: ...
+
+    def list(self, prefix: str) -> list[str]:
+        """Names, sorted."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Nothing happens where there is none."""
+        ...
+
+    def link(self, name: str, expires_s: int) -> str:
+        """A signed address that reads this blob until it expires."""
+        ...
+
+
+class Secrets(Protocol):
+    def get(self, name: str) -> str:
+        """The newest enabled version. Raises Misconfigured, naming the secret but never a value, if there is none."""
+        ...
+
+
+# --- venue and market data ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can be relied on for. Execution reads this instead of knowing venues by name."""
+
+    permanent_client_ids: bool  # a client id is refused for ever once used, so a re-send can't double
+    placement_expiry_ms: int  # the venue drops a placement that reaches it later than this; 0: it has no such thing
+    lookup_by_client_id: bool
+    read_lag_ms: int  # how long a new order may stay invisible to look-ups
+    clock_error_ms: int
+    single_flight: bool  # one request at a time per key (nonces)
+    client_id_length: int
+    order_types: frozenset[OrderType]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What is sent: exact venue decimals, made from ticks and lots once."""
+
+    client_order_id: str
+    instrument: Instrument
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    limit_price: Decimal | None
+    trigger_price: Decimal | None
+    expires_ms: int  # the venue must not act on it after this time
+    reduce_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue shows it, with all its fills so far."""
+
+    client_order_id: str
+    venue_order_id: str
+    state: OrderState
+    fills: tuple[Fill, ...] = ()
+    reason: str = ""
+    check_after_ms: int = 0  # when there may be news; 0: whenever execution's own rhythm says
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBooks:
+    """Balances as the venue shows them, and every fill since a time."""
+
+    balances: dict[str, Decimal]
+    fills: tuple[Fill, ...] = ()
+
+
+class Venue(Protocol):
+    """One account at one venue. Raises VenueRefused (it said no), Throttled, or OutcomeUnknown (no answer)."""
+
+    capabilities: Capabilities
+
+    def place(self, placement: Placement) -> VenueOrder:
+        """Sends once and never retries by itself."""
+        ...
+
+    def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
+        """The order of that id, among open and closed orders and own trades; None: not seen."""
+        ...
+
+    def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
+        """Asks for it; what became of it is for find() to tell."""
+        ...
+
+    def books(self, since_ms: int) -> VenueBooks: ...
+
+
+class MarketData(Protocol):
+    """Public data of one venue."""
+
+    def instruments(self) -> list[Instrument]: ...
+
+    def candles(self, instrument: Instrument, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]:
+        """Closed bars whose open time lies in [since_ms, until_ms), oldest first, as the venue gave them."""
+        ...
+
+    def quote(self, instrument: Instrument) -> Quote | None: ...

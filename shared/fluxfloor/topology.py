@@ -1,0 +1,313 @@
+"""The one map of the floor: its stages, its topics, and how they are joined.
+
+The local runner, the emulator runner, the Pulumi program, the README's picture and the tests all read it.
+Adding a stage is one entry here and one folder under `functions/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`key` is what orders it (see the event's `key()`); retention is how far back a subscription can be rewound."""
+
+    name: str
+    key: str
+    retention_hours: int
+    carries: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A stage's interest in a topic. The filter spares invocations; the handler never relies on it."""
+
+    topic: str
+    ordered: bool = False
+    only: dict[str, str] = field(default_factory=dict)
+    ack_deadline_s: int = 60
+    max_attempts: int = 20
+    min_backoff_s: int = 1
+    max_backoff_s: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A job that runs every `every_min` minutes, on the minute. The stage is handed a `schedules.ticked`."""
+
+    job: str
+    every_min: int
+    does: str
+
+    @property
+    def cron(self) -> str:
+        if self.every_min < 60:
+            return f"*/{self.every_min} * * * *" if self.every_min > 1 else "* * * * *"
+        hours = self.every_min // 60
+        return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One deployable function."""
+
+    name: str
+    does: str
+    image: Literal["edge", "core"]
+    consumes: tuple[Subscription, ...] = ()
+    produces: tuple[str, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    public: bool = False
+    uses_timers: bool = False
+    uses_venue: bool = False
+    uses_market_data: bool = False
+    blobs: Literal["none", "read", "write"] = "none"
+    secrets: tuple[str, ...] = ()  # names or prefixes ending in "*"
+    databases: tuple[str, ...] = ("mode",)
+    memory_mb: int = 512
+    cpu: float = 1
+    concurrency: int = 8
+    max_instances: int = 10
+    timeout_s: int = 60
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(subscription.topic for subscription in self.consumes)
+
+
+def _sweep(every_min: int, does: str = "sends what was committed and not sent") -> Schedule:
+    return Schedule("sweep", every_min, does)
+
+
+RELEASES = Subscription("quarantines.released")
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic("signals.received", "instrument", 24, "a standardised wish to trade"),
+        Topic("candles.closed", "instrument", 168, "a closed bar that passed the quality gate"),
+        Topic("signals.scored", "portfolio", 24, "the signal with quote and features"),
+        Topic("decisions.made", "portfolio", 168, "Cerebro's answer and its waterfall"),
+        Topic("orders.requested", "account", 24, "a sized order intent"),
+        Topic("executions.reported", "account", 744, "what became of an order, with new fills"),
+        Topic("accounts.updated", "account", 168, "the books after a change"),
+        Topic("risks.raised", "scope", 168, "something a person should know"),
+        Topic("exports.requested", "export", 24, "a report somebody wants"),
+        Topic("exports.completed", "export", 24, "a report that is ready"),
+        Topic("quarantines.released", "stage", 24, "a quarantined message to be taken again"),
+    )
+}
+
+STAGES: dict[str, StageSpec] = {
+    stage.name: stage
+    for stage in (
+        StageSpec(
+            "ingestion",
+            "takes webhooks, checks the sender, standardises the signal",
+            image="edge",
+            produces=("signals.received",),
+            schedules=(_sweep(1),),
+            public=True,
+            secrets=("sender-*",),
+            databases=("edge",),
+            memory_mb=256,
+            concurrency=40,
+            timeout_s=10,
+        ),
+        StageSpec(
+            "market",
+            "pulls closed candles and quotes, gates their quality, archives them",
+            image="core",
+            consumes=(RELEASES,),
+            produces=("candles.closed", "risks.raised"),
+            schedules=(
+                Schedule("pull", 1, "quotes each minute, and the candles that have closed"),
+                Schedule("catalog", 360, "refreshes the venue's instruments"),
+                Schedule("archive", 60, "moves closed bars to Parquet"),
+                _sweep(15),
+            ),
+            uses_market_data=True,
+            blobs="write",
+            databases=("mode", "edge"),
+            concurrency=1,
+            max_instances=2,
+            timeout_s=120,
+        ),
+        StageSpec(
+            "features",
+            "computes features, lets strategies speak, scores every signal",
+            image="core",
+            consumes=(
+                Subscription("candles.closed", ordered=True, only={"traded": "true"}),
+                Subscription("signals.received"),
+                Subscription("executions.reported", ordered=True),
+                Subscription("decisions.made"),
+                RELEASES,
+            ),
+            produces=("signals.received", "signals.scored", "risks.raised"),
+            schedules=(_sweep(15),),
+            memory_mb=1024,
+        ),
+        StageSpec(
+            "cerebro",
+            "decides and sizes under the limits, reserves risk, says why",
+            image="core",
+            consumes=(
+                Subscription("signals.scored"),
+                Subscription("executions.reported", ordered=True),
+                Subscription("accounts.updated", ordered=True),
+                RELEASES,
+            ),
+            produces=("decisions.made", "orders.requested", "risks.raised"),
+            schedules=(_sweep(15),),
+            databases=("mode", "edge"),
+        ),
+        StageSpec(
+            "execution",
+            "brings each intent to the venue at most once and follows it to its end",
+            image="core",
+            consumes=(Subscription("orders.requested", ack_deadline_s=120), RELEASES),
+            produces=("executions.reported", "risks.raised"),
+            schedules=(_sweep(1, "resumes every order that is not at its end"),),
+            uses_timers=True,
+            uses_venue=True,
+            secrets=("venue-*",),
+            databases=("mode", "edge"),
+            concurrency=4,
+            timeout_s=120,
+        ),
+        StageSpec(
+            "reconciliation",
+            "keeps the ledger, marks to market, compares the books with the venue",
+            image="core",
+            consumes=(
+                Subscription("executions.reported", ordered=True),
+                Subscription("candles.closed", ordered=True, only={"traded": "true"}),
+                RELEASES,
+            ),
+            produces=("accounts.updated", "risks.raised"),
+            schedules=(_sweep(15, "compares every account with its venue"),),
+            uses_venue=True,
+            secrets=("venue-query-*",),
+            databases=("mode", "edge"),
+            timeout_s=120,
+        ),
+        StageSpec(
+            "dashboard",
+            "keeps the read models that people look at",
+            image="edge",
+            consumes=(
+                Subscription("decisions.made"),
+                Subscription("executions.reported"),
+                Subscription("accounts.updated"),
+                Subscription("risks.raised"),
+                RELEASES,
+            ),
+            schedules=(Schedule("health", 1, "judges every stage by the work that is due to it"), _sweep(15)),
+            databases=("mode", "edge"),
+        ),
+        StageSpec(
+            "api",
+            "serves the page and the typed API; the only way a person changes anything",
+            image="edge",
+            produces=("exports.requested", "quarantines.released", "risks.raised"),
+            schedules=(_sweep(15),),
+            public=True,
+            blobs="read",
+            secrets=("api-*",),
+            databases=("mode", "edge"),
+            concurrency=40,
+        ),
+        StageSpec(
+            "exports",
+            "writes trades and equity as CSV and Parquet, on request and daily",
+            image="core",
+            consumes=(Subscription("exports.requested", ack_deadline_s=300), RELEASES),
+            produces=("exports.completed",),
+            schedules=(Schedule("daily", 1440, "exports yesterday"), _sweep(15)),
+            blobs="write",
+            memory_mb=1024,
+            concurrency=1,
+            timeout_s=300,
+        ),
+        StageSpec(
+            "alerts",
+            "tells people, on the channels they chose",
+            image="edge",
+            consumes=(
+                Subscription("risks.raised"),
+                Subscription("executions.reported"),
+                Subscription("exports.completed"),
+                RELEASES,
+            ),
+            schedules=(_sweep(15, "sends again what a channel did not take"),),
+            secrets=("alerts-*",),
+            memory_mb=256,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryShape:
+    """A query somebody makes. Equality fields first, then what it orders or ranges by: one composite index each
+    when there is more than one field (the emulator runs a query without its index; production refuses)."""
+
+    collection: str
+    equals: tuple[str, ...] = ()
+    order_by: str = ""
+    descending: bool = False
+    contains: str = ""
+    database: str = "mode"
+
+    @property
+    def needs_index(self) -> bool:
+        return len(self.equals) + bool(self.order_by) + bool(self.contains) > 1
+
+
+def _everywhere(*args: object, **kwargs: object) -> tuple[QueryShape, ...]:
+    return tuple(QueryShape(*args, database=database, **kwargs) for database in ("mode", "edge"))  # type: ignore[arg-type]
+
+
+QUERIES: tuple[QueryShape, ...] = (
+    *_everywhere("journal", equals=("pending",)),  # relay sweep
+    *_everywhere("journal", contains="subjects"),  # fluxfloor why
+    *_everywhere("journal", order_by="at_ms", descending=True),  # health, replay
+    *_everywhere("quarantine", order_by="at_ms", descending=True),
+    QueryShape("orders", equals=("open",)),  # execution's sweep
+    QueryShape("accounts"),
+    QueryShape("policies"),
+    QueryShape("halts"),
+    QueryShape("senders", database="edge"),
+    QueryShape("stances"),
+    QueryShape("decision_rows", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
+    QueryShape("decision_rows", order_by="ts_event_ms", descending=True),
+    QueryShape("order_rows", order_by="ts_event_ms", descending=True),
+    QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms"),
+    QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms", descending=True),
+    QueryShape("trades", equals=("account_id",), order_by="exit_ms"),
+    QueryShape("trades", equals=("account_id",), order_by="exit_ms", descending=True),
+    QueryShape("ledger", equals=("account_id",), order_by="ts_event_ms"),
+    QueryShape("account_views"),
+    QueryShape("risk_rows", order_by="ts_event_ms", descending=True),
+    QueryShape("stage_health"),
+    QueryShape("exports", order_by="ts_event_ms", descending=True),
+    QueryShape("alerts", equals=("open",)),
+    QueryShape("audit", order_by="ts_event_ms", descending=True),
+)
+
+EXPIRES: dict[str, str] = {"journal": "expires_at", "quarantine": "expires_at"}
+"""Collections with a time-to-live field."""
+
+FLOOR_DATABASES = ("edge", "mode")
+
+
+def subscription_name(stage: str, topic: str) -> str:
+    return f"{stage}--{topic}"
+
+
+def subscribers(topic: str) -> tuple[str, ...]:
+    """Stages that a fact on this topic makes work for."""
+    return tuple(name for name, stage in STAGES.items() if topic in stage.topics)
