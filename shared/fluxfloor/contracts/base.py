@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -76,6 +77,10 @@ class Document(Model):
     version: int = 0
 
     @classmethod
+    def key(cls, id: str) -> Key[Self]:
+        return Key(cls, id)
+
+    @classmethod
     def decode(cls, data: dict[str, Any]) -> Self:
         """From the store. Fields of a newer writer are dropped, so that a rollback can read them."""
         if data.keys() - cls.model_fields.keys():
@@ -84,3 +89,14 @@ class Document(Model):
 
     def encode(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
+
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[D]):
+    """Which document, and what it decodes to."""
+
+    kind: type[D]
+    id: str

@@ -68,21 +68,25 @@ class Fact:
     def caused(self, stage: str, event: Event, index: int, now_ms: int) -> Fact:
         """The `index`-th fact that `stage` states on handling this one."""
         child = ids.event_id(self.event_id, f"{stage}/{event.type}", index)
-        return Fact(child, event, self.root, self.event_id, now_ms, child_trace(self.traceparent, child))
+        return Fact(child, event, self.root, self.event_id, now_ms, child_trace(self.traceparent, stage, self.event_id))
 
     @classmethod
     def first(cls, event_id: str, event: Event, now_ms: int, traceparent: str = "") -> Fact:
         """A first cause: its own root, and the start of a trace unless one came with it."""
-        trace = traceparent or f"00-{ids.trace_id(event_id)}-{ids.span_id(event_id)}-01"
-        return cls(event_id, event, event_id, "", now_ms, trace)
+        return cls(event_id, event, event_id, "", now_ms, traceparent or first_trace(event_id))
 
 
-def child_trace(traceparent: str, child: str) -> str:
-    """W3C trace context of a child span, derived, so that a replay draws the same trace."""
+def first_trace(event_id: str) -> str:
+    """W3C trace context of a trace that starts here."""
+    return f"00-{ids.trace_id(event_id)}-{ids.span_id(event_id)}-01"
+
+
+def child_trace(traceparent: str, stage: str, event_id: str) -> str:
+    """W3C trace context whose span is `stage` handling `event_id`: derived, so that a replay draws the same trace."""
     parts = traceparent.split("-")
     if len(parts) != 4:
         return ""
-    return f"{parts[0]}-{parts[1]}-{ids.span_id(child)}-{parts[3]}"
+    return f"{parts[0]}-{parts[1]}-{ids.span_id(stage, event_id)}-{parts[3]}"
 
 
 def decode(data: bytes, attributes: dict[str, str]) -> Fact:

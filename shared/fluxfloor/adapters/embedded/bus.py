@@ -1,0 +1,139 @@
+"""The bus in one process: durable, at least once, with back-off, order per key and a dead letter, like Pub/Sub's push.
+
+Publishing writes one message and one delivery per subscriber; whoever drives the floor asks `due()` for the next and
+settles it with `ack` or `nack`. A crash between the two leaves the delivery where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from fluxfloor.adapters.embedded.sqlite import Database
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.ports import Clock, Delivery
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, attributes BLOB NOT NULL, data BLOB NOT NULL,
+    waiting INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, stage TEXT NOT NULL, topic TEXT NOT NULL,
+    ordering TEXT NOT NULL, attempt INTEGER NOT NULL, due_ms INTEGER NOT NULL, published_ms INTEGER NOT NULL,
+    dead INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS due_deliveries ON deliveries (due_ms, id) WHERE dead = 0;
+CREATE INDEX IF NOT EXISTS ordered_deliveries ON deliveries (stage, topic, ordering, id)
+    WHERE dead = 0 AND ordering <> '';
+"""
+# The head of an ordered key holds back what came after it, also while it waits for its own back-off.
+_DUE = """
+SELECT d.id, d.stage, d.topic, d.attempt, d.due_ms, m.data, m.attributes, m.id FROM deliveries d
+JOIN messages m ON m.id = d.message
+WHERE d.dead = 0 AND d.due_ms <= ? AND (d.ordering = '' OR NOT EXISTS (
+    SELECT 1 FROM deliveries e WHERE e.dead = 0 AND e.ordering = d.ordering AND e.stage = d.stage
+    AND e.topic = d.topic AND e.id < d.id))
+ORDER BY d.due_ms, d.id LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One subscription: which stage gets a topic's messages, and how."""
+
+    stage: str
+    topic: str
+    ordered: bool = False
+    only: Mapping[str, str] | None = None
+    max_attempts: int = 20
+    min_backoff_ms: int = 1_000
+    max_backoff_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A delivery that is due, for `stage`."""
+
+    delivery_id: int
+    stage: str
+    topic: str
+    due_ms: int
+    delivery: Delivery
+
+
+class EmbeddedBus:
+    def __init__(self, path: Path, clock: Clock, routes: Sequence[Route], durable: bool = False) -> None:
+        self._database = Database(path, SCHEMA, durable)
+        self._clock = clock
+        self._routes: dict[str, list[Route]] = {}
+        for route in routes:
+            self._routes.setdefault(route.topic, []).append(route)
+
+    def publish(self, facts: Sequence[Fact]) -> None:
+        now_ms = self._clock.now_ms()
+        with self._database.transaction() as connection:
+            for fact in facts:
+                attributes = fact.attributes()
+                routes = [route for route in self._routes.get(fact.topic, ()) if _wants(route, attributes)]
+                if not routes:
+                    continue
+                message = connection.execute(
+                    "INSERT INTO messages (topic, attributes, data, waiting) VALUES (?, ?, ?, ?)",
+                    (fact.topic, orjson.dumps(attributes), fact.data(), len(routes)),
+                ).lastrowid
+                connection.executemany(
+                    "INSERT INTO deliveries (message, stage, topic, ordering, attempt, due_ms, published_ms) "
+                    "VALUES (?, ?, ?, ?, 0, ?, ?)",
+                    [
+                        (message, route.stage, route.topic, attributes["key"] if route.ordered else "", now_ms, now_ms)
+                        for route in routes
+                    ],
+                )
+
+    def due(self, limit: int = 1) -> list[Pending]:
+        """The deliveries that may be handed out now, oldest first."""
+        rows = self._database.connection.execute(_DUE, (self._clock.now_ms(), limit))
+        return [
+            Pending(id, stage, topic, due_ms, Delivery(f"{stage}--{topic}", data, orjson.loads(attributes), str(message), attempt + 1))
+            for id, stage, topic, attempt, due_ms, data, attributes, message in rows
+        ]  # fmt: skip
+
+    def next_due_ms(self) -> int | None:
+        """When the next delivery may be handed out; None if nothing waits."""
+        row = self._database.connection.execute("SELECT MIN(due_ms) FROM deliveries WHERE dead = 0").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def ack(self, pending: Pending) -> None:
+        with self._database.transaction() as connection:
+            if not connection.execute("DELETE FROM deliveries WHERE id = ?", (pending.delivery_id,)).rowcount:
+                return
+            message = int(pending.delivery.message_id)
+            connection.execute("UPDATE messages SET waiting = waiting - 1 WHERE id = ?", (message,))
+            connection.execute("DELETE FROM messages WHERE id = ? AND waiting = 0", (message,))
+
+    def nack(self, pending: Pending) -> None:
+        """Brings it again after a back-off that doubles; after the last attempt it is a dead letter."""
+        route = next(route for route in self._routes[pending.topic] if route.stage == pending.stage)
+        attempt = pending.delivery.attempt
+        backoff_ms = min(route.max_backoff_ms, route.min_backoff_ms * 2 ** min(attempt - 1, 20))
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE deliveries SET attempt = ?, due_ms = ?, dead = ? WHERE id = ?",
+                (attempt, self._clock.now_ms() + backoff_ms, int(attempt >= route.max_attempts), pending.delivery_id),
+            )
+
+    def undelivered(self) -> int:
+        """Deliveries that have not been acked, dead letters included."""
+        return int(self._database.connection.execute("SELECT COUNT(*) FROM deliveries").fetchone()[0])
+
+    def dead_letters(self) -> int:
+        return int(self._database.connection.execute("SELECT COUNT(*) FROM deliveries WHERE dead = 1").fetchone()[0])
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _wants(route: Route, attributes: Mapping[str, str]) -> bool:
+    return all(attributes.get(name) == value for name, value in (route.only or {}).items())

@@ -1,0 +1,52 @@
+"""One way to open SQLite for the floor: WAL, a connection per thread, short immediate transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_MS = 10_000
+
+
+class Database:
+    """A file with its schema. `durable` makes every commit reach the disk; otherwise a power cut (not a crash of
+    the process) may lose the last ones, which is what a paper floor on a laptop wants."""
+
+    def __init__(self, path: Path, schema: str, durable: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._durable = durable
+        self._local = threading.local()
+        self.connection.executescript(schema)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MS / 1000, cached_statements=256)
+            found.execute("PRAGMA journal_mode=WAL")
+            found.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
+            self._local.connection = found
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Takes the write lock at once, so that nothing read inside can change before it commits."""
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        found = getattr(self._local, "connection", None)
+        if found is not None:
+            found.close()
+            self._local.connection = None

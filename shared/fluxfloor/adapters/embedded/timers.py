@@ -1,0 +1,78 @@
+"""Timers in one process: durable, set once per id, delivered when their time has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fluxfloor.adapters.embedded.sqlite import Database
+from fluxfloor.contracts.events import TimerFired
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.journal import Timer
+from fluxfloor.ports import Clock, Delivery
+
+# A fired timer stays as a tombstone, so that setting it again by a redelivery does not fire it twice.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS timers (
+    id TEXT PRIMARY KEY, stage TEXT NOT NULL, due_ms INTEGER NOT NULL, purpose TEXT NOT NULL, subject TEXT NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due_timers ON timers (due_ms, id) WHERE done = 0;
+"""
+RETRY_MS = 1_000
+KEEP_MS = 3_600_000
+
+
+def fired(timer: Timer) -> Fact:
+    """The fact a timer delivers: its own first cause, with an id that every delivery shares."""
+    event = TimerFired(stage=timer.stage, purpose=timer.purpose, subject=timer.subject, due_ms=timer.due_ms)
+    return Fact.first(timer.timer_id, event, timer.due_ms)
+
+
+class EmbeddedTimers:
+    def __init__(self, path: Path, clock: Clock, durable: bool = False) -> None:
+        self._database = Database(path, SCHEMA, durable)
+        self._clock = clock
+
+    def set(self, timers: Sequence[Timer]) -> None:
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO timers (id, stage, due_ms, purpose, subject) VALUES (?, ?, ?, ?, ?)",
+                [(timer.timer_id, timer.stage, timer.due_ms, timer.purpose, timer.subject) for timer in timers],
+            )
+
+    def due(self, limit: int = 1) -> list[tuple[Timer, Delivery]]:
+        """Timers whose time has come, the earliest first."""
+        rows = self._database.connection.execute(
+            "SELECT id, stage, due_ms, purpose, subject, attempt FROM timers WHERE done = 0 AND due_ms <= ? "
+            "ORDER BY due_ms, id LIMIT ?",
+            (self._clock.now_ms(), limit),
+        )
+        return [_delivery(Timer(*row[:5]), row[5]) for row in rows]
+
+    def next_due_ms(self) -> int | None:
+        row = self._database.connection.execute("SELECT MIN(due_ms) FROM timers WHERE done = 0").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def ack(self, timer: Timer) -> None:
+        now_ms = self._clock.now_ms()
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE timers SET done = 1 WHERE id = ?", (timer.timer_id,))
+            connection.execute("DELETE FROM timers WHERE done = 1 AND due_ms < ?", (now_ms - KEEP_MS,))
+
+    def nack(self, timer: Timer) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE timers SET attempt = attempt + 1, due_ms = ? WHERE id = ?",
+                (self._clock.now_ms() + RETRY_MS, timer.timer_id),
+            )
+
+    def undelivered(self) -> int:
+        return int(self._database.connection.execute("SELECT COUNT(*) FROM timers WHERE done = 0").fetchone()[0])
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _delivery(timer: Timer, attempt: int) -> tuple[Timer, Delivery]:
+    fact = fired(timer)
+    return timer, Delivery(f"{timer.stage}--timers", fact.data(), fact.attributes(), timer.timer_id, attempt + 1)

@@ -1,0 +1,71 @@
+"""What a handler that touches the outside is given: the ports of its stage, and `step` to commit what it learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fluxfloor.contracts.base import Document, Event, Key
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.journal import Step
+from fluxfloor.ports import Blobs, Bus, Clock, MarketData, Secrets, Store, Timers, Venue
+
+if TYPE_CHECKING:
+    from fluxfloor.runtime.runner import Runner
+    from fluxfloor.runtime.settings import Settings
+    from fluxfloor.runtime.work import Work
+
+A = TypeVar("A", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a stage may need. `venue` and `market_data` are opened when first asked for."""
+
+    store: Store
+    bus: Bus
+    timers: Timers
+    blobs: Blobs
+    secrets: Secrets
+    clock: Clock
+    settings: Settings
+    venue: Callable[[str], Venue]
+    market_data: Callable[[str], MarketData]
+
+
+class Context:
+    """One invocation's view. Each `step` is a commit of its own."""
+
+    def __init__(self, runner: Runner, fact: Fact | None = None) -> None:
+        self._runner = runner
+        self.fact = fact
+        self.ports = runner.ports
+        self.stage = runner.stage.name
+
+    @property
+    def now_ms(self) -> int:
+        return self.ports.clock.now_ms()
+
+    @property
+    def settings(self) -> Settings:
+        return self.ports.settings
+
+    def read(self, key: Key[A]) -> A | None:
+        """One document, not verified by anything: to find out what to do, not to decide on."""
+        return self._runner.read(key)
+
+    def reference(self, key: Key[A]) -> A | None:
+        """Reference data, cached for a minute."""
+        found: A | None = self._runner.reference(key)
+        return found
+
+    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Step:
+        """Commits one decision under the fact's claim and sends what it states; a claim that exists gives the
+        first decision again."""
+        return self._runner.step(fact, decide)
+
+    def cause(self, event: Event, *identity: object) -> Fact:
+        """A fact for a step of this invocation's own: its id is derived from `identity`, which must say exactly
+        what happened (an order and its version; a bar and its window)."""
+        return self._runner.cause(self.fact, event, *identity)

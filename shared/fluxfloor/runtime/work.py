@@ -1,0 +1,170 @@
+"""One handler call's unit of work: what it read, what it wants written, and the facts it states.
+
+A handler reads by id, decides, writes and emits. Nothing leaves before the commit, and the commit carries a
+precondition for everything that was read: unchanged if it was there, still absent if it was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from fluxfloor.contracts.base import Document, Event, Key
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.journal import JOURNAL, Step, Timer, claim_id
+from fluxfloor.errors import InvariantBroken
+from fluxfloor.ports import Commit, Data, Ref, Snapshot, Store
+
+A = TypeVar("A", bound=Document)
+B = TypeVar("B", bound=Document)
+C = TypeVar("C", bound=Document)
+D = TypeVar("D", bound=Document)
+
+MAX_FACTS = 200  # a Firestore batch takes 500 writes, a document 1 MiB; a step that states more is a mistake
+Lookup = Callable[[Key[Any]], Any]
+
+
+def ref_of(key: Key[Any]) -> Ref:
+    return Ref(key.kind.collection, key.id, key.kind.database)
+
+
+class Work:
+    """Lives for one attempt at one step. Not shared between threads."""
+
+    def __init__(self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup) -> None:
+        self.stage = stage
+        self.fact = fact
+        self.now_ms = now_ms
+        self._store = store
+        self._reference = reference
+        self._read: dict[Ref, Snapshot] = {}
+        self._writes: dict[Ref, Data] = {}
+        self._creates: dict[Ref, Data] = {}
+        self._deletes: set[Ref] = set()
+        self._facts: list[Fact] = []
+        self._timers: list[Timer] = []
+        self._answer: Data | None = None
+        self._evidence: Data | None = None
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    @overload
+    def read(self, a: Key[A], /) -> tuple[A | None]: ...
+    @overload
+    def read(self, a: Key[A], b: Key[B], /) -> tuple[A | None, B | None]: ...
+    @overload
+    def read(self, a: Key[A], b: Key[B], c: Key[C], /) -> tuple[A | None, B | None, C | None]: ...
+    @overload
+    def read(self, a: Key[A], b: Key[B], c: Key[C], d: Key[D], /) -> tuple[A | None, B | None, C | None, D | None]: ...
+    def read(self, *keys: Key[Any]) -> tuple[Any, ...]:
+        """The documents, None where there is none, in one round. The commit verifies every one of them."""
+        return tuple(self.read_all(keys))
+
+    def read_all(self, keys: Any) -> list[Any]:
+        """The same for a list of keys."""
+        wanted = list(keys)
+        for snapshot in self._store.read([ref_of(key) for key in wanted]):
+            self._read[snapshot.ref] = snapshot
+        return [self._decode(key) for key in wanted]
+
+    def _decode(self, key: Key[Any]) -> Any:
+        data = self._read[ref_of(key)].data
+        return None if data is None else key.kind.decode(data)
+
+    def reference(self, key: Key[A]) -> A | None:
+        """Reference data that changes rarely (an instrument catalog): cached, and not verified by the commit."""
+        found: A | None = self._reference(key)
+        return found
+
+    # --- deciding ------------------------------------------------------------------------------------------------
+
+    def write(self, document: Document) -> None:
+        """Replaces a document that was read (or found absent) in this work."""
+        ref = self._own(document)
+        if ref not in self._read:
+            raise InvariantBroken(f"{self.stage} writes {ref.collection}/{ref.id} without having read it")
+        self._writes[ref] = document.encode()
+
+    def create(self, document: Document) -> None:
+        """Writes a document that must not exist yet: a booking, a row of a log."""
+        self._creates[self._own(document)] = {**document.encode(), "version": 1}
+
+    def delete(self, document: Document) -> None:
+        """Removes a document that was read."""
+        self._deletes.add(self._own(document))
+
+    def _own(self, document: Document) -> Ref:
+        if document.owner not in (self.stage, "*"):
+            raise InvariantBroken(f"{self.stage} writes {document.collection}, which {document.owner} owns")
+        return Ref(document.collection, document.id, document.database)
+
+    def emit(self, *events: Event) -> None:
+        """States facts. They are committed with the writes and published after."""
+        for event in events:
+            self._facts.append(self.fact.caused(self.stage, event, len(self._facts), self.now_ms))
+        if len(self._facts) > MAX_FACTS:
+            raise InvariantBroken(f"{self.stage} states more than {MAX_FACTS} facts in one step")
+
+    def set_timer(self, purpose: str, subject: str, due_ms: int) -> None:
+        """Asks for a `timers.fired` to this stage. Derived from cause and purpose, so that a retry sets it once."""
+        timer_id = digest("timer", self.stage, self.fact.event_id, purpose, subject, len(self._timers))
+        self._timers.append(Timer(timer_id, self.stage, due_ms, purpose, subject))
+
+    def answer(self, answer: Data, evidence: Data | None = None) -> None:
+        """What an HTTP caller is told, now and on every repeat, and what it had sent."""
+        self._answer, self._evidence = answer, evidence
+
+    # --- committing ----------------------------------------------------------------------------------------------
+
+    def step(self, home: str, versions: dict[str, str]) -> tuple[Ref, Step, Commit]:
+        """Where the claim goes, the claim itself, and the whole commit with it."""
+        commit = self._commit()
+        database = next((ref.database for ref in commit.refs()), home)
+        step = Step(
+            stage=self.stage, event_id=self.fact.event_id, type=self.fact.type, root=self.fact.root,
+            at_ms=self.now_ms, facts=tuple(fact.record() for fact in self._facts),
+            timers=tuple(timer.record() for timer in self._timers), subjects=self._subjects(), answer=self._answer,
+            evidence=self._evidence, versions=versions, pending=self.stage if self._facts or self._timers else "",
+        )  # fmt: skip
+        claim = Ref(JOURNAL, claim_id(self.stage, self.fact.event_id), database)
+        commit.creates[claim] = step.record()
+        return claim, step, commit
+
+    @property
+    def facts(self) -> list[Fact]:
+        return self._facts
+
+    @property
+    def timers(self) -> list[Timer]:
+        return self._timers
+
+    def _subjects(self) -> tuple[str, ...]:
+        seen = dict.fromkeys(self.fact.event.subjects())
+        for fact in self._facts:
+            seen.update(dict.fromkeys(fact.event.subjects()))
+        return tuple(seen)
+
+    def _commit(self) -> Commit:
+        commit = Commit(creates=dict(self._creates))
+        for ref, snapshot in self._read.items():
+            if ref in self._deletes:
+                commit.deletes[ref] = snapshot.token
+            elif ref in self._writes:
+                self._put(commit, ref, snapshot)
+            elif snapshot.data is None:
+                commit.absents.add(ref)
+            else:
+                commit.verifies[ref] = snapshot
+        return commit
+
+    def _put(self, commit: Commit, ref: Ref, snapshot: Snapshot) -> None:
+        data = self._writes[ref]
+        if snapshot.data is None:
+            commit.creates[ref] = {**data, "version": 1}
+            return
+        version = snapshot.data.get("version", 0)
+        if {**data, "version": version} == snapshot.data:
+            commit.verifies[ref] = snapshot  # nothing changed: verify instead of a write
+        else:
+            commit.updates[ref] = ({**data, "version": version + 1}, snapshot.token)
