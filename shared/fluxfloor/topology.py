@@ -6,7 +6,7 @@ Adding a stage is one entry here and one folder under `functions/`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -267,15 +267,15 @@ class QueryShape:
         return len(self.equals) + bool(self.order_by) + bool(self.contains) > 1
 
 
-def _everywhere(*args: object, **kwargs: object) -> tuple[QueryShape, ...]:
-    return tuple(QueryShape(*args, database=database, **kwargs) for database in ("mode", "edge"))  # type: ignore[arg-type]
+def _everywhere(shape: QueryShape) -> tuple[QueryShape, QueryShape]:
+    return shape, replace(shape, database="edge")
 
 
 QUERIES: tuple[QueryShape, ...] = (
-    *_everywhere("journal", equals=("pending",)),  # relay sweep
-    *_everywhere("journal", contains="subjects"),  # fluxfloor why
-    *_everywhere("journal", order_by="at_ms", descending=True),  # health, replay
-    *_everywhere("quarantine", order_by="at_ms", descending=True),
+    *_everywhere(QueryShape("journal", equals=("pending",))),  # relay sweep
+    *_everywhere(QueryShape("journal", contains="subjects")),  # fluxfloor why
+    *_everywhere(QueryShape("journal", order_by="at_ms", descending=True)),  # health, replay
+    *_everywhere(QueryShape("quarantine", order_by="at_ms", descending=True)),
     QueryShape("orders", equals=("open",)),  # execution's sweep
     QueryShape("accounts"),
     QueryShape("policies"),

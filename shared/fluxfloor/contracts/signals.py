@@ -71,6 +71,7 @@ class Signal(Model):
     expires_ms: UtcMs | None = None
     reference_price: Positive | None = None
     expected_alpha: Number | None = None
+    fallback_alpha: Number | None = None  # the sender's or strategy's stated default, used where nothing was measured
     adds: bool = False  # may an ENTRY add to a position that is already open?
     tag: str = Field(default="", max_length=256)
     explanation: dict[str, str | float | int | bool | None] = Field(default_factory=dict)

@@ -34,6 +34,15 @@ class Ports:
     market_data: Callable[[str], MarketData]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A committed step. `fresh` only if this very call committed it and knows so: who is not sure that he is the
+    one must not act on the outside, but look."""
+
+    step: Step
+    fresh: bool
+
+
 class Context:
     """One invocation's view. Each `step` is a commit of its own."""
 
@@ -60,7 +69,7 @@ class Context:
         found: A | None = self._runner.reference(key)
         return found
 
-    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Step:
+    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Taken:
         """Commits one decision under the fact's claim and sends what it states; a claim that exists gives the
         first decision again."""
         return self._runner.step(fact, decide)

@@ -25,7 +25,7 @@ from fluxfloor.contracts.policy import Halt
 from fluxfloor.errors import CommitUnknown, Conflict, InvariantBroken, Poison, RetryLater
 from fluxfloor.ports import Commit, Delivery, Query, Ref
 from fluxfloor.runtime import tracing
-from fluxfloor.runtime.context import Context, Ports
+from fluxfloor.runtime.context import Context, Ports, Taken
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.runtime.versions import code_versions
 from fluxfloor.runtime.work import Work, ref_of
@@ -107,10 +107,11 @@ class Runner:
 
     # --- a step --------------------------------------------------------------------------------------------------
 
-    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Step:
+    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Taken:
         """Decides once. Returns the committed step, made now or by an earlier delivery, with its facts sent."""
         for _ in range(MAX_CONFLICTS):
-            work = Work(self.stage.name, fact, self.ports.store, self.ports.clock.now_ms(), self.reference)
+            now_ms = self.ports.clock.now_ms()
+            work = Work(self.stage.name, fact, self.ports.store, now_ms, self.reference, self.ports.settings)
             decide(fact.event, work)
             claim, step, commit = work.step(self._home, self._versions)
             try:
@@ -118,12 +119,12 @@ class Runner:
             except (Conflict, CommitUnknown) as problem:
                 earlier = self._claimed(claim)
                 if earlier is not None:
-                    return self._resend(claim, earlier)
+                    return Taken(self._resend(claim, earlier), fresh=False)
                 if isinstance(problem, CommitUnknown):
                     raise
                 continue
             self._send(claim, work.facts, work.timers)
-            return step
+            return Taken(step, fresh=True)
         raise RetryLater(f"{self.stage.name} met {MAX_CONFLICTS} conflicts in a row on {fact.type}")
 
     def _claimed(self, claim: Ref) -> Step | None:

@@ -15,6 +15,7 @@ from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import JOURNAL, Step, Timer, claim_id
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.ports import Commit, Data, Ref, Snapshot, Store
+from fluxfloor.runtime.settings import Settings
 
 A = TypeVar("A", bound=Document)
 B = TypeVar("B", bound=Document)
@@ -32,10 +33,11 @@ def ref_of(key: Key[Any]) -> Ref:
 class Work:
     """Lives for one attempt at one step. Not shared between threads."""
 
-    def __init__(self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup) -> None:
+    def __init__(self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup, settings: Settings) -> None:
         self.stage = stage
         self.fact = fact
         self.now_ms = now_ms
+        self.settings = settings
         self._store = store
         self._reference = reference
         self._read: dict[Ref, Snapshot] = {}

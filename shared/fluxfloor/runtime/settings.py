@@ -1,0 +1,236 @@
+"""All settings of the floor: one TOML file, every value overridable by FLUXFLOOR__SECTION__NAME in the environment.
+
+`shared/floor.example.toml` shows every one of them with its meaning.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from decimal import Decimal
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fluxfloor.contracts.base import Ident, NonNegative, Number
+from fluxfloor.contracts.instruments import TIMEFRAME_MS
+from fluxfloor.contracts.policy import PRESETS, Limits
+from fluxfloor.errors import Misconfigured
+
+PREFIX = "FLUXFLOOR__"
+FILE_VARIABLE = "FLUXFLOOR_SETTINGS"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(Section):
+    directory: str = ".fluxfloor"
+    durable: bool = False
+
+
+class GoogleSettings(Section):
+    project: str = ""
+    region: str = "us-central1"
+    bucket: str = ""
+    stage_url: str = "https://{stage}.invalid"  # where a stage answers; {stage} is replaced
+    caller: str = ""  # the service account whose tokens timers and schedules carry
+    verify_internal_calls: bool = True
+
+
+class MarketSettings(Section):
+    """One source of public data. `exchange` is ccxt's id."""
+
+    exchange: Ident = "kraken"
+    symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")
+    timeframes: tuple[str, ...] = ("15m", "5m", "1h")
+    traded_timeframe: str = "15m"
+    window_bars: int = Field(default=500, ge=150, le=5_000)
+    settle_ms: int = Field(default=2_000, ge=0, le=60_000)
+    base_url: str = ""  # another address that speaks this exchange's REST
+
+    @model_validator(mode="after")
+    def _known_timeframes(self) -> Self:
+        for timeframe in (*self.timeframes, self.traded_timeframe):
+            if timeframe not in TIMEFRAME_MS:
+                raise ValueError(f"timeframe {timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
+        if self.traded_timeframe not in self.timeframes:
+            raise ValueError("traded_timeframe must be one of timeframes")
+        return self
+
+
+class StrategySettings(Section):
+    """One of the floor's own strategies: which plug-in, on what, for which portfolio."""
+
+    plugin: Ident
+    portfolio: Ident = "main"
+    symbols: tuple[str, ...] = ()  # empty: every symbol of the market
+    params: dict[str, float] = Field(default_factory=dict)
+    enabled: bool = True
+
+
+class AccountSettings(Section):
+    """One account at one venue. `paper` fills against the market's quotes."""
+
+    venue: Ident = "paper"
+    portfolio: Ident = "main"
+    currency: str = "USDT"
+    deposit: NonNegative = Decimal(10_000)  # paper only: what the account opens with
+    secret_name: str = ""  # live only
+
+
+class PaperSettings(Section):
+    latency_min_ms: int = Field(default=50, ge=0, le=60_000)
+    latency_max_ms: int = Field(default=200, ge=0, le=60_000)
+    slippage_bps: NonNegative = Decimal(5)
+    fee: NonNegative = Decimal("0.0026")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.latency_max_ms < self.latency_min_ms:
+            raise ValueError("latency_max_ms must not be below latency_min_ms")
+        return self
+
+
+class PortfolioSettings(Section):
+    preset: str = "kraken-mvp"
+    account: Ident = "paper-main"
+    limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the preset, by name
+
+    @model_validator(mode="after")
+    def _valid_limits(self) -> Self:
+        self.resolved()
+        return self
+
+    def resolved(self) -> Limits:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
+        return Limits.model_validate({**PRESETS[self.preset].model_dump(), **self.limits})
+
+
+class SenderSettings(Section):
+    """Who may send webhooks; the secret is in the secret store under `secret_name` (default: sender-<id>)."""
+
+    portfolio: Ident = "main"
+    secret_name: str = ""
+    formats: tuple[str, ...] = ()
+    hmac_header: str = ""
+    allowed_ips: tuple[str, ...] = ()
+    default_strategy: Ident = "alerts"
+    default_expected_alpha: Number | None = None
+    max_lag_s: int = 300
+    rate_per_minute: int = 60
+
+
+class Channel(Section):
+    """Where notices go. `secret_name` holds the token or address that must not stand in a file."""
+
+    kind: Literal["log", "telegram", "slack", "email"]
+    secret_name: str = ""
+    min_severity: Literal["info", "warning", "critical"] = "info"
+    chat_id: str = ""
+    to: str = ""
+    sender: str = ""
+    host: str = ""
+    port: int = 587
+    user: str = ""
+    base_url: str = ""
+
+
+class ApiSettings(Section):
+    session_minutes: int = Field(default=720, ge=5, le=10_080)
+    admin_user: str = "admin"
+    public_url: str = "http://127.0.0.1:8080"
+    poll_ms: int = Field(default=5_000, ge=500)
+
+
+class Settings(Section):
+    mode: Literal["paper", "live"] = "paper"
+    live_confirmed: bool = False
+    backend: Literal["embedded", "google"] = "embedded"
+    log_level: str = "INFO"
+    store: StoreSettings = StoreSettings()
+    google: GoogleSettings = GoogleSettings()
+    market: MarketSettings = MarketSettings()
+    strategies: dict[Ident, StrategySettings] = Field(
+        default_factory=lambda: {
+            name: StrategySettings(plugin=name) for name in ("trend", "mean_reversion", "breakout")
+        }
+    )
+    portfolios: dict[Ident, PortfolioSettings] = Field(default_factory=lambda: {"main": PortfolioSettings()})
+    accounts: dict[Ident, AccountSettings] = Field(default_factory=lambda: {"paper-main": AccountSettings()})
+    paper: PaperSettings = PaperSettings()
+    senders: dict[Ident, SenderSettings] = Field(default_factory=dict)
+    alerts: tuple[Channel, ...] = (Channel(kind="log"),)
+    api: ApiSettings = ApiSettings()
+    mark_minutes: Annotated[int, Field(ge=1)] = 15
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.mode == "live" and not self.live_confirmed:
+            raise ValueError("mode 'live' also needs live_confirmed = true")
+        for name, portfolio in self.portfolios.items():
+            if portfolio.account not in self.accounts:
+                raise ValueError(f"portfolios.{name}.account: {portfolio.account!r} is not in [accounts]")
+        for section, named in (("strategies", self.strategies), ("senders", self.senders)):
+            for name, item in named.items():
+                if item.portfolio not in self.portfolios:
+                    raise ValueError(f"{section}.{name}.portfolio: {item.portfolio!r} is not in [portfolios]")
+        if self.mode == "paper" and any(account.venue != "paper" for account in self.accounts.values()):
+            raise ValueError("a live account needs mode 'live'")
+        return self
+
+    def digest(self) -> str:
+        """A short digest of everything: the journal keeps it beside each decision."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
+
+
+def load(path: str | Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """From the file (argument, or FLUXFLOOR_SETTINGS, or none), the environment, then `overrides`.
+
+    Raises Misconfigured with the setting's name and what is wrong with it.
+    """
+    path = path or os.environ.get(FILE_VARIABLE) or None
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(Path(path).read_text())
+        except (OSError, tomllib.TOMLDecodeError) as problem:
+            raise Misconfigured(f"settings file {path}: {problem}") from problem
+    for name, value in os.environ.items():
+        if name.startswith(PREFIX):
+            _merge(values, _nested(name[len(PREFIX) :].lower().split("__"), value))
+    _merge(values, overrides or {})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as problem:
+        raise Misconfigured(f"settings{f' in {path}' if path else ''}: {_told(problem)}") from problem
+
+
+def _nested(parts: list[str], value: Any) -> dict[str, Any]:
+    for part in reversed(parts):
+        value = {part: value}
+    return dict(value)
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _told(problem: ValidationError) -> str:
+    lines = (f"{'.'.join(map(str, error['loc'])) or 'floor'}: {error['msg']}" for error in problem.errors())
+    return "; ".join(lines)
+
+
