@@ -50,6 +50,7 @@ class CandleWindow(Document):
     bars: str = ""
     count: int = 0
     last_open_ms: int = 0
+    judged_open_ms: int = 0  # the newest bar the quality gate has seen, passed or not: what was told is told once
 
 
 class MarketCursor(Document):
