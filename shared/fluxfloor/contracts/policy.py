@@ -58,6 +58,7 @@ class Policy(Document):
     account_id: Ident
     currency: str
     limits: Limits
+    settings_digest: str = ""  # of the settings it was last set from: the same settings never undo a person's change
 
 
 class Halt(Document):

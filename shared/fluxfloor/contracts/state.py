@@ -227,7 +227,6 @@ class Account(Document):
     deposits: Number = Decimal(0)
     entries: int = 0
     mismatches: int = 0  # consecutive comparisons that did not agree
-    last_equity: Number = Decimal(0)
     last_mark_ms: UtcMs = 0
 
 
@@ -298,10 +297,15 @@ class OrderRow(Document):
     reason: str
     requested_ms: UtcMs
     ts_event_ms: UtcMs
+    attempt: int = 1
 
 
 class EquityPoint(Document):
-    """Read model: the equity of an account at a time; the id is "<account>|<ms>"."""
+    """Read model: the equity of an account at a time; the id is "<account>|<ms>".
+
+    `grain` is the widest step of time that this point is the first of: "day", "hour" or "". A long curve is read by
+    its days, a short one by every point.
+    """
 
     collection: ClassVar[str] = "equity_points"
     owner: ClassVar[str] = "dashboard"
@@ -312,6 +316,9 @@ class EquityPoint(Document):
     cash: Number
     realised: Number
     unrealised: Number
+    deposits: Number = Decimal(0)
+    account_version: int = 0
+    grain: str = ""
 
 
 class AccountView(Document):
@@ -389,6 +396,16 @@ class AlertRecord(Document):
     open: bool = True
     attempts: int = 0
     ts_event_ms: UtcMs
+
+
+class LoginGuard(Document):
+    """Failed logins of one slice of the network; the id is the slice, of which there is a fixed number."""
+
+    collection: ClassVar[str] = "login_guards"
+    owner: ClassVar[str] = "api"
+
+    failures: int = 0
+    last_failure_ms: UtcMs = 0
 
 
 class AuditRecord(Document):
