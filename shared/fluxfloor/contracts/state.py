@@ -384,17 +384,29 @@ class ExportRecord(Document):
     ts_event_ms: UtcMs
 
 
+class Telling(Model):
+    """What one channel still has to be told, and how that went so far."""
+
+    tries: int = 0
+    due_ms: UtcMs = 0  # not before this
+    error: str = ""
+
+
 class AlertRecord(Document):
-    """One notice and which channels have it."""
+    """One notice and which channels have it. Channels are named "<kind>" or "<kind>-<n>", never by their address."""
 
     collection: ClassVar[str] = "alerts"
     owner: ClassVar[str] = "alerts"
 
     severity: str
+    title: str = ""
     text: str
     sent: tuple[str, ...] = ()
-    open: bool = True
-    attempts: int = 0
+    waiting: dict[str, Telling] = Field(default_factory=dict)  # channels that still have something to be told
+    given_up: tuple[str, ...] = ()
+    folded: int = 0  # identical notices that came within the window, told as a count
+    open: bool = True  # what the sweep looks for: somebody is waiting
+    attempts: int = 0  # to tell any channel
     ts_event_ms: UtcMs
 
 
