@@ -65,23 +65,41 @@ class MarketCursor(Document):
 # --- features ----------------------------------------------------------------------------------------------------
 
 
+class Pending(Model):
+    """A signal that is not at its end: still with Cerebro, or an order on its way."""
+
+    exit: bool
+    since_ms: UtcMs
+
+
+class SeenOrder(Model):
+    """What of one order is already in a holding, so that a repeated or late report adds only what is new."""
+
+    trade_ids: tuple[str, ...] = ()
+    ended: bool = False
+
+
 class Holding(Model):
-    """What one strategy holds of one instrument, as the facts say. Lots are signed."""
+    """What one strategy holds of one instrument, as the facts say. Lots are signed, money is in the quote currency."""
 
     lots: int = 0
     average_price: NonNegative = Decimal(0)
+    fees: Number = Decimal(0)  # paid for what is open
     entry_ms: UtcMs = 0
-    entry_bar_ms: UtcMs = 0
     stop_price: NonNegative | None = None
     take_profit: NonNegative | None = None
-    high_water: float | None = None  # best close since the entry, for trailing stops
-    pending: str = ""  # an order on its way: nothing new is wished for until it ends
-    pending_since_ms: UtcMs = 0
-    sender_id: str = ""
-    portfolio_id: str = ""
     tag: str = ""
-    trades: int = 0
-    edge_sum: Number = Decimal(0)  # sum of the return fractions of closed trades
+    pending: dict[str, Pending] = Field(default_factory=dict)  # by signal; until empty, a strategy wishes nothing new
+    orders: dict[str, SeenOrder] = Field(default_factory=dict)  # by intent: those not ended, and the last that have
+    closed_cost: Number = Decimal(0)  # entry notional of what this round trip has closed so far
+    closed_profit: Number = Decimal(0)  # and what it made, net of fees
+    trades: int = 0  # round trips that came back to flat
+    edge_sum: Number = Decimal(0)  # the sum of their return fractions
+
+    @property
+    def leaving(self) -> bool:
+        """Is an exit on its way?"""
+        return any(item.exit for item in self.pending.values())
 
 
 class Stances(Document):
@@ -90,7 +108,7 @@ class Stances(Document):
     collection: ClassVar[str] = "stances"
     owner: ClassVar[str] = "features"
 
-    holdings: dict[str, Holding] = Field(default_factory=dict)
+    holdings: dict[str, Holding] = Field(default_factory=dict)  # "<portfolio>|<strategy>"
     last_close_ms: UtcMs = 0
 
 
@@ -227,6 +245,7 @@ class Account(Document):
     deposits: Number = Decimal(0)
     entries: int = 0
     mismatches: int = 0  # consecutive comparisons that did not agree
+    agreed_ms: UtcMs = 0  # when the venue last agreed
     last_mark_ms: UtcMs = 0
 
 

@@ -1,0 +1,13 @@
+"""Numba kernels: pure functions over contiguous float64 arrays, oldest value first, NaN while warming up."""
+
+from __future__ import annotations
+
+from fluxfloor.kernels.recursive import atr, ema, macd, rsi
+from fluxfloor.kernels.returns import log_return
+from fluxfloor.kernels.row import WARM_UP_BARS, Row, latest
+from fluxfloor.kernels.windows import donchian, rolling_median, rolling_std, sma, zscore
+
+__all__ = [
+    "WARM_UP_BARS", "Row", "atr", "donchian", "ema", "latest", "log_return", "macd", "rolling_median", "rolling_std",
+    "rsi", "sma", "zscore",
+]  # fmt: skip

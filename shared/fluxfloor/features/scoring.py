@@ -1,0 +1,22 @@
+"""Every signal, whoever sent it, gets what the market and its strategy look like before Cerebro sees it."""
+
+from __future__ import annotations
+
+from fluxfloor.contracts.events import SignalScored
+from fluxfloor.contracts.instruments import Quote
+from fluxfloor.contracts.signals import Signal
+from fluxfloor.contracts.state import FeatureRow, Stances
+from fluxfloor.features.positions import holding_key, mean_edge
+
+
+def score(signal: Signal, quote: Quote | None, row: FeatureRow | None, stances: Stances | None) -> SignalScored:
+    """All of the signal's first instrument. What is not known is left out, and refusing for it is Cerebro's part."""
+    key = holding_key(signal.portfolio_id, signal.strategy_id)
+    return SignalScored(
+        signal=signal,
+        quote=quote,
+        features=row.values if row else {},
+        features_version=row.features_version if row else "",
+        bar_close_ms=row.close_ms if row else None,
+        mean_edge=mean_edge(stances.holdings.get(key)) if stances else None,
+    )

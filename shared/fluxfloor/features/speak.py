@@ -1,0 +1,155 @@
+"""A closed bar makes the floor's own strategies speak: features, then wishes, then signals like anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from fluxfloor.contracts import ids
+from fluxfloor.contracts.events import CandleClosed
+from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle
+from fluxfloor.contracts.signals import Action, Leg, Signal
+from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
+from fluxfloor.features.compute import Bars, FeatureSet, compute
+from fluxfloor.features.positions import holding_key, split_key, with_holding
+from fluxfloor.strategies import Strategy, Wish, build, protective_stop
+
+SENDER = "floor"
+FORMAT = "strategy"
+PENDING_BARS = 4  # a signal that nobody has answered for so long is taken for lost, and wishing begins again
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One of the floor's own strategies: who it speaks as, and on which symbols (none named: all)."""
+
+    key: str
+    strategy: Strategy
+    symbols: tuple[str, ...] = ()
+
+    def speaks_on(self, instrument_id: str) -> bool:
+        return not self.symbols or instrument_id.partition(":")[2] in self.symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a bar brought: documents to write (None: nothing new) and signals to send."""
+
+    stances: Stances
+    row: FeatureRow | None = None
+    signals: tuple[Signal, ...] = ()
+
+
+class VoiceSettings(Protocol):
+    """What the settings say of one strategy."""
+
+    @property
+    def plugin(self) -> str: ...
+    @property
+    def portfolio(self) -> str: ...
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def params(self) -> Mapping[str, float]: ...
+    @property
+    def enabled(self) -> bool: ...
+
+
+def voices(settings: Mapping[str, VoiceSettings]) -> tuple[Voice, ...]:
+    """The enabled strategies, by their id. Raises Misconfigured for an unknown plug-in or a bad parameter."""
+    return tuple(
+        Voice(holding_key(item.portfolio, strategy_id), build(item.plugin, item.params), item.symbols)
+        for strategy_id, item in settings.items()
+        if item.enabled
+    )
+
+
+def hear(closed: CandleClosed, bars: Bars, stances: Stances | None, speakers: tuple[Voice, ...], now_ms: int) -> Heard:
+    """Features of the bar, and what follows from it. A bar that is not newer than the last one heard brings nothing.
+
+    bars: the instrument's hot window, (n, 6). While features are warming up only stops and take-profits speak.
+    """
+    candle = closed.candle
+    stances = stances or Stances(id=candle.instrument_id)
+    if closed.close_ms <= stances.last_close_ms:
+        return Heard(stances)
+    features = compute(bars, candle.open_ms)
+    stances = stances.model_copy(update={"last_close_ms": closed.close_ms})
+    row, values = None, None
+    if isinstance(features, FeatureSet):
+        values = features.values
+        row = FeatureRow(
+            id=candle.instrument_id, close_ms=closed.close_ms, features_version=features.version, values=values
+        )
+    stances, signals = _speak(closed, values, stances, speakers, now_ms)
+    return Heard(stances, row, signals)
+
+
+def _speak(
+    closed: CandleClosed, values: dict[str, float] | None, stances: Stances, speakers: tuple[Voice, ...], now_ms: int
+) -> tuple[Stances, tuple[Signal, ...]]:
+    signals = []
+    by_key = {voice.key: voice for voice in speakers if voice.speaks_on(closed.candle.instrument_id)}
+    for key in sorted({*by_key, *stances.holdings}):
+        voice = by_key.get(key)
+        holding = _awake(stances.holdings.get(key, Holding()), closed)
+        wish = _wish(voice, values, closed.candle, holding)
+        if wish is None:
+            continue
+        signal = _signal(key, wish, voice, holding, closed, now_ms)
+        pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)
+        holding = holding.model_copy(update={"pending": {**holding.pending, signal.signal_id: pending}})
+        stances = with_holding(stances, key, holding)
+        signals.append(signal)
+    return stances, tuple(signals)
+
+
+def _wish(voice: Voice | None, values: dict[str, float] | None, candle: Candle, holding: Holding) -> Wish | None:
+    """The position's own stop goes before what its strategy thinks."""
+    wish = protective_stop(candle, holding)
+    if wish is None and voice is not None and values is not None:
+        wish = voice.strategy.decide(values, candle, holding)
+    return wish
+
+
+def _awake(holding: Holding, closed: CandleClosed) -> Holding:
+    """The holding without signals that were given up."""
+    limit_ms = PENDING_BARS * TIMEFRAME_MS[closed.candle.timeframe]
+    pending = {name: item for name, item in holding.pending.items() if closed.close_ms - item.since_ms < limit_ms}
+    return holding if len(pending) == len(holding.pending) else holding.model_copy(update={"pending": pending})
+
+
+def _signal(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed: CandleClosed, now_ms: int) -> Signal:
+    candle = closed.candle
+    portfolio_id, strategy_id = split_key(key)
+    leg = Leg(
+        instrument_id=candle.instrument_id,
+        direction=wish.direction,
+        stop_loss=None if wish.stop_price is None else exact(wish.stop_price),
+    )
+    entering = voice is not None and wish.action is Action.ENTRY
+    return Signal(
+        signal_id=ids.digest("signal", key, candle.instrument_id, closed.close_ms, wish.action),
+        sender_id=SENDER,
+        strategy_id=strategy_id,
+        portfolio_id=portfolio_id,
+        format=FORMAT,
+        action=wish.action,
+        legs=(leg,),
+        ts_event_ms=closed.close_ms,
+        ts_received_ms=now_ms,
+        reference_price=exact(candle.close),
+        fallback_alpha=exact(voice.strategy.expected_alpha) if voice is not None and entering else None,
+        tag=holding.tag,
+        explanation=dict(wish.explanation),
+    )
+
+
+def exact(value: float) -> Decimal:
+    """A float as the Decimal it is printed as, to 10 significant digits: beyond that a price means nothing."""
+    return Decimal(f"{value:.10g}")
+
+
+__all__ = ["Heard", "Voice", "exact", "hear", "voices"]
