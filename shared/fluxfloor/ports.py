@@ -12,6 +12,7 @@ from fluxfloor.contracts.instruments import Candle, Instrument, Quote
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.orders import Fill, OrderState, Side
 from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.venues import Capabilities
 
 Data = dict[str, Any]
 """Plain JSON values: what a document is in the store."""
@@ -168,20 +169,6 @@ class Secrets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a venue can be relied on for. Execution reads this instead of knowing venues by name."""
-
-    permanent_client_ids: bool  # a client id is refused for ever once used, so a re-send can't double
-    placement_expiry_ms: int  # the venue drops a placement that reaches it later than this; 0: it has no such thing
-    lookup_by_client_id: bool
-    read_lag_ms: int  # how long a new order may stay invisible to look-ups
-    clock_error_ms: int
-    single_flight: bool  # one request at a time per key (nonces)
-    client_id_length: int
-    order_types: frozenset[OrderType]
-
-
-@dataclass(frozen=True, slots=True)
 class Placement:
     """What is sent: exact venue decimals, made from ticks and lots once."""
 
@@ -209,11 +196,20 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueFill:
+    """A fill among an account's trades, with what it did to the account's balances (currency → change)."""
+
+    fill: Fill
+    client_order_id: str
+    moves: dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class VenueBooks:
     """Balances as the venue shows them, and every fill since a time."""
 
     balances: dict[str, Decimal]
-    fills: tuple[Fill, ...] = ()
+    fills: tuple[VenueFill, ...] = ()
 
 
 class Venue(Protocol):
@@ -246,3 +242,26 @@ class MarketData(Protocol):
         ...
 
     def quote(self, instrument: Instrument) -> Quote | None: ...
+
+
+# --- people ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notice in one channel's own markup, within its limits."""
+
+    message_id: str  # the same on every try, for channels that can tell a repeat
+    severity: str
+    subject: str
+    body: str
+    ts_event_ms: int
+
+
+class Messenger(Protocol):
+    """One channel to people, with its address and secret. No error it raises carries either."""
+
+    def send(self, message: Message) -> None:
+        """Returns once the channel has taken it. Raises Throttled or RetryLater where a later try may work,
+        Misconfigured where a person has to mend something first, Poison where this message will never be taken."""
+        ...

@@ -82,6 +82,9 @@ def _sweep(every_min: int, does: str = "sends what was committed and not sent") 
     return Schedule("sweep", every_min, does)
 
 
+INTERNAL_PATH = "/_floor"
+"""Where a stage takes what the bus, its schedules and its timers deliver; everything else is for people."""
+
 RELEASES = Subscription("quarantines.released")
 
 TOPICS: dict[str, Topic] = {
@@ -207,6 +210,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("risks.raised"),
                 RELEASES,
             ),
+            produces=("risks.raised",),
             schedules=(Schedule("health", 1, "judges every stage by the work that is due to it"), _sweep(15)),
             databases=("mode", "edge"),
         ),
@@ -229,7 +233,10 @@ STAGES: dict[str, StageSpec] = {
             image="core",
             consumes=(Subscription("exports.requested", ack_deadline_s=300), RELEASES),
             produces=("exports.completed",),
-            schedules=(Schedule("daily", 1440, "exports yesterday"), _sweep(15)),
+            schedules=(
+                Schedule("daily", 1440, "asks for yesterday's"),
+                _sweep(15, "writes what was asked for and not made"),
+            ),
             blobs="write",
             blob_prefixes=("exports/",),
             memory_mb=1024,
@@ -291,13 +298,16 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("order_rows", order_by="ts_event_ms", descending=True),
     QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms"),
     QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms", descending=True),
+    QueryShape("equity_points", equals=("account_id", "grain"), order_by="ts_event_ms", descending=True),
     QueryShape("trades", equals=("account_id",), order_by="exit_ms"),
     QueryShape("trades", equals=("account_id",), order_by="exit_ms", descending=True),
     QueryShape("ledger", equals=("account_id",), order_by="ts_event_ms"),
+    QueryShape("paper_fills", equals=("account_id",), order_by="ts_event_ms"),
     QueryShape("account_views"),
     QueryShape("risk_rows", order_by="ts_event_ms", descending=True),
     QueryShape("stage_health"),
     QueryShape("exports", order_by="ts_event_ms", descending=True),
+    QueryShape("exports", equals=("status",), order_by="ts_event_ms"),  # exports' sweep
     QueryShape("alerts", equals=("open",)),
     QueryShape("audit", order_by="ts_event_ms", descending=True),
 )

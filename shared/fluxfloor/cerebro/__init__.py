@@ -1,0 +1,1 @@
+"""The brain: pure decisions on one portfolio's risk book. `decide.py` is the way in."""

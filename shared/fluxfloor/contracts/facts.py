@@ -54,7 +54,8 @@ class Fact:
         """For the journal: plain JSON values only."""
         return {
             "event_id": self.event_id, "type": self.event.type, "root": self.root, "parent": self.parent,
-            "traceparent": self.traceparent, "ts_event_ms": self.ts_event_ms, "data": self.event.model_dump(mode="json"),
+            "traceparent": self.traceparent, "ts_event_ms": self.ts_event_ms,
+            "data": self.event.model_dump(mode="json"),
         }  # fmt: skip
 
     @classmethod

@@ -232,5 +232,3 @@ def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
 def _told(problem: ValidationError) -> str:
     lines = (f"{'.'.join(map(str, error['loc'])) or 'floor'}: {error['msg']}" for error in problem.errors())
     return "; ".join(lines)
-
-

@@ -1,18 +1,18 @@
 """A stage as it is declared: its name and who handles what. Running it is `runner.py`'s part.
 
-    stage = Stage("cerebro")
+stage = Stage("cerebro")
 
-    @stage.on(SignalScored)
-    def decide(scored, work): ...          # pure: read by id, decide, write, emit
+@stage.on(SignalScored)
+def decide(scored, work): ...          # pure: read by id, decide, write, emit
 
-    @stage.on(OrderRequested, then=place)  # `place(context, fact)` runs after the commit, and again on redelivery
-    def accept(requested, work): ...
+@stage.on(OrderRequested, then=place)  # `place(context, fact)` runs after the commit, and again on redelivery
+def accept(requested, work): ...
 
-    @stage.job("pull")                     # a schedule of topology.py; reads the outside, then takes steps
-    def pull(context, tick): ...
+@stage.job("pull")                     # a schedule of topology.py; reads the outside, then takes steps
+def pull(context, tick): ...
 
-    @stage.timer("check")
-    def check(context, fired): ...
+@stage.timer("check")
+def check(context, fired): ...
 """
 
 from __future__ import annotations

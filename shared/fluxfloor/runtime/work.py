@@ -33,7 +33,9 @@ def ref_of(key: Key[Any]) -> Ref:
 class Work:
     """Lives for one attempt at one step. Not shared between threads."""
 
-    def __init__(self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup, settings: Settings) -> None:
+    def __init__(
+        self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup, settings: Settings
+    ) -> None:
         self.stage = stage
         self.fact = fact
         self.now_ms = now_ms

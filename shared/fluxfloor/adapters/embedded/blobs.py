@@ -47,7 +47,9 @@ class FileBlobs:
 
     def list(self, prefix: str) -> list[str]:
         found = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if path.is_file())
-        return sorted(name for name in found if name.startswith(prefix) and not PurePosixPath(name).name.startswith("."))
+        return sorted(
+            name for name in found if name.startswith(prefix) and not PurePosixPath(name).name.startswith(".")
+        )
 
     def delete(self, name: str) -> None:
         path = self._path(name)

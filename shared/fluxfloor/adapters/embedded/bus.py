@@ -95,10 +95,7 @@ class EmbeddedBus:
     def due(self, limit: int = 1) -> list[Pending]:
         """The deliveries that may be handed out now, oldest first."""
         rows = self._database.connection.execute(_DUE, (self._clock.now_ms(), limit))
-        return [
-            Pending(id, stage, topic, due_ms, Delivery(f"{stage}--{topic}", data, orjson.loads(attributes), str(message), attempt + 1))
-            for id, stage, topic, attempt, due_ms, data, attributes, message in rows
-        ]  # fmt: skip
+        return [_pending(*row) for row in rows]
 
     def next_due_ms(self) -> int | None:
         """When the next delivery may be handed out; None if nothing waits."""
@@ -133,6 +130,13 @@ class EmbeddedBus:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _pending(
+    id: int, stage: str, topic: str, attempt: int, due_ms: int, data: bytes, attributes: bytes, message: int
+) -> Pending:
+    delivery = Delivery(f"{stage}--{topic}", data, orjson.loads(attributes), str(message), attempt + 1)
+    return Pending(id, stage, topic, due_ms, delivery)
 
 
 def _wants(route: Route, attributes: Mapping[str, str]) -> bool:

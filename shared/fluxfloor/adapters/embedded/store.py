@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from fluxfloor.adapters.embedded.sqlite import Database
-from fluxfloor.errors import Conflict, Misconfigured
+from fluxfloor.errors import CommitUnknown, Conflict, Misconfigured
 from fluxfloor.ports import Commit, Data, Query, Ref, Snapshot
 
 SCHEMA = """
@@ -49,10 +49,13 @@ class SqliteStore:
             return
         if len(databases) > 1:
             raise Misconfigured(f"a commit spans the databases {sorted(databases)}")
-        with self._databases[databases.pop()].transaction() as connection:
-            _check(connection, commit)
-            token = connection.execute("UPDATE sequence SET value = value + 1 RETURNING value").fetchone()[0]
-            _apply(connection, commit, token)
+        try:
+            with self._databases[databases.pop()].transaction() as connection:
+                _check(connection, commit)
+                token = connection.execute("UPDATE sequence SET value = value + 1 RETURNING value").fetchone()[0]
+                _apply(connection, commit, token)
+        except sqlite3.OperationalError as problem:  # busy, or the disk: COMMIT itself may have reached it
+            raise CommitUnknown(f"commit: {problem}") from problem
 
     def patch(self, ref: Ref, fields: Data) -> None:
         with self._databases[ref.database].transaction() as connection:
@@ -71,7 +74,9 @@ class SqliteStore:
             clause, bound = _clause(name, operator, value)
             where.append(clause)
             values.append(bound)
-        order = f"ORDER BY {_field(query.order_by)} {'DESC' if query.descending else 'ASC'}, id" if query.order_by else ""
+        order = (
+            f"ORDER BY {_field(query.order_by)} {'DESC' if query.descending else 'ASC'}, id" if query.order_by else ""
+        )
         sql = f"SELECT id, token, data FROM documents WHERE {' AND '.join(where)} {order} LIMIT {int(query.limit)}"
         rows = self._connection(query.database).execute(sql, values)
         return [Snapshot(Ref(query.collection, row[0], query.database), orjson.loads(row[2]), row[1]) for row in rows]

@@ -1,0 +1,43 @@
+"""Execution: brings each intent to its venue at most once, and follows it to its end."""
+
+from __future__ import annotations
+
+from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.state import Order
+from fluxfloor.execution import lifecycle
+from fluxfloor.ports import Query
+from fluxfloor.runtime.context import Context
+from fluxfloor.runtime.stage import Stage
+from fluxfloor.runtime.work import Work
+from fluxfloor.wiring import serve
+
+from functions.execution.follow import advance, capabilities_of
+
+stage = Stage("execution")
+SWEEP_LIMIT = 200
+
+
+def resume(context: Context, fact: Fact) -> None:
+    advance(context, fact.event.intent.intent_id)  # type: ignore[attr-defined]
+
+
+@stage.on(OrderRequested, then=resume)
+def accept(requested: OrderRequested, work: Work) -> None:
+    (known,) = work.read(Order.key(requested.intent.intent_id))
+    if known is None:
+        work.write(lifecycle.accept(requested.intent, capabilities_of(work.settings, requested.intent), work.now_ms))
+
+
+@stage.timer("check")
+def check(context: Context, fact: Fact) -> None:
+    advance(context, fact.event.subject)  # type: ignore[attr-defined]
+
+
+@stage.job("sweep")
+def sweep(context: Context, fact: Fact) -> None:
+    for found in context.ports.store.query(Query(Order.collection, (("open", "==", True),), limit=SWEEP_LIMIT)):
+        advance(context, found.ref.id)
+
+
+main = serve(stage)

@@ -1,0 +1,85 @@
+"""Double entry: every booking moves amounts between ledger accounts, and per currency its postings sum to zero."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+from fluxfloor.contracts import ids
+from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.orders import Fill, OrderIntent
+from fluxfloor.contracts.state import LedgerEntry, Posting
+from fluxfloor.errors import InvariantBroken
+
+VENUE = "assets:venue"  # what the venue holds for us
+TRADING = "trading"  # the other side of every exchange of one currency for another
+FEES = "expenses:fees"
+CAPITAL = "equity:capital"
+ADJUSTMENTS = "equity:adjustments"
+
+
+def fill_entry(fill: Fill, intent: OrderIntent, rules: Instrument) -> LedgerEntry:
+    """A trade: base against quote, and the fee. The id is the venue's trade, so it can be booked only once."""
+    sign = intent.side.sign
+    base, money = sign * fill.quantity, sign * fill.quantity * fill.price
+    postings = [
+        Posting(ledger_account=VENUE, currency=rules.base, amount=base),
+        Posting(ledger_account=TRADING, currency=rules.base, amount=-base),
+        Posting(ledger_account=VENUE, currency=rules.quote, amount=-money),
+        Posting(ledger_account=TRADING, currency=rules.quote, amount=money),
+    ]
+    if fill.fee:
+        postings.append(Posting(ledger_account=VENUE, currency=fill.fee_currency, amount=-fill.fee))
+        postings.append(Posting(ledger_account=FEES, currency=fill.fee_currency, amount=fill.fee))
+    return _balanced(
+        LedgerEntry(
+            id=fill_entry_id(intent.account_id, fill.trade_id), account_id=intent.account_id, kind="fill",
+            reference=fill.trade_id, postings=tuple(postings), ts_event_ms=fill.ts_event_ms,
+            instrument_id=rules.instrument_id, intent_id=intent.intent_id,
+        )
+    )  # fmt: skip
+
+
+def fill_entry_id(account_id: str, trade_id: str) -> str:
+    return ids.digest("fill", account_id, trade_id)
+
+
+def transfer_entry(
+    account_id: str, kind: str, currency: str, amount: Decimal, reference: str, now_ms: int
+) -> LedgerEntry:
+    """A deposit (or withdrawal, negative) against capital, or an adjustment against its own account."""
+    against = CAPITAL if kind == "deposit" else ADJUSTMENTS
+    postings = (
+        Posting(ledger_account=VENUE, currency=currency, amount=amount),
+        Posting(ledger_account=against, currency=currency, amount=-amount),
+    )
+    entry_id = ids.digest(kind, account_id, currency, reference)
+    return _balanced(
+        LedgerEntry(
+            id=entry_id, account_id=account_id, kind=kind, reference=reference, postings=postings, ts_event_ms=now_ms
+        )
+    )
+
+
+def sums(entries: Iterable[LedgerEntry]) -> dict[tuple[str, str], Decimal]:
+    """(ledger account, currency) → amount."""
+    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        for posting in entry.postings:
+            totals[posting.ledger_account, posting.currency] += posting.amount
+    return dict(totals)
+
+
+def balanced(entries: Iterable[LedgerEntry]) -> bool:
+    """Does every currency sum to zero over all ledger accounts?"""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for (_, currency), amount in sums(entries).items():
+        totals[currency] += amount
+    return not any(totals.values())
+
+
+def _balanced(entry: LedgerEntry) -> LedgerEntry:
+    if not balanced([entry]):
+        raise InvariantBroken(f"ledger entry {entry.reference} does not sum to zero")
+    return entry

@@ -1,0 +1,154 @@
+"""Joins a stage to its backend: the only place that knows which adapter plays which role.
+
+`main = serve(stage)` at the end of a stage's main.py is what functions-framework calls; nothing is opened before the
+first request, and only the adapters that the stage uses are ever imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fluxfloor.errors import Misconfigured, Poison
+from fluxfloor.ports import Clock, MarketData, Secrets, Store, Venue
+from fluxfloor.runtime import logging as logs
+from fluxfloor.runtime.clock import SystemClock
+from fluxfloor.runtime.context import Context, Ports
+from fluxfloor.runtime.runner import Outcome, Runner
+from fluxfloor.runtime.settings import Settings, load
+from fluxfloor.runtime.stage import Stage
+from fluxfloor.topology import INTERNAL_PATH
+
+if TYPE_CHECKING:
+    from flask import Request
+
+log = logging.getLogger("fluxfloor.wiring")
+Entry = Callable[["Request"], Any]
+
+
+def serve(stage: Stage) -> Entry:
+    """The stage's HTTP entry: pushes, ticks and timers on INTERNAL_PATH, people on every other path."""
+    lock = threading.Lock()
+    made: list[Runner] = []
+
+    def runner() -> Runner:
+        with lock:
+            if not made:
+                made.append(Runner(stage, google_ports(load(), stage)))
+        return made[0]
+
+    def entry(request: Request) -> Any:
+        if stage.respond is None or request.path == INTERNAL_PATH:
+            return deliver(runner(), request)
+        active = runner()
+        return stage.respond(Context(active), request)
+
+    return entry
+
+
+def deliver(runner: Runner, request: Request) -> tuple[str, int]:
+    """One push, tick or timer. 204 acks; 503 brings it back."""
+    from fluxfloor.adapters.google.push import delivery_from_push
+
+    if not _genuine(runner, request):
+        return "", 403
+    try:
+        delivery = delivery_from_push(request.get_data(), dict(request.headers))
+    except Poison as problem:
+        # The envelope itself is broken, so there is no id to quarantine it under: the log is all it gets.
+        log.error("not a delivery: %s", problem, extra={"stage": runner.stage.name})
+        return "", 204
+    return ("", 204) if runner.handle(delivery) is Outcome.ACK else ("", 503)
+
+
+def _genuine(runner: Runner, request: Request) -> bool:
+    """On a public stage the platform lets everybody in, so the caller's token is checked here."""
+    settings = runner.ports.settings.google
+    if not runner.stage.spec.public or not settings.verify_internal_calls:
+        return True
+    from google.auth.transport.requests import Request as Transport
+    from google.oauth2 import id_token
+
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    try:
+        audience = settings.stage_url.format(stage=runner.stage.name)
+        claims = id_token.verify_oauth2_token(token, Transport(), audience)  # type: ignore[no-untyped-call]
+    except ValueError:
+        return False
+    return bool(claims.get("email_verified")) and claims.get("email") == settings.caller
+
+
+# --- Google ------------------------------------------------------------------------------------------------------
+
+
+def google_ports(settings: Settings, stage: Stage) -> Ports:
+    """Ports on Google Cloud, or on its emulators when their *_EMULATOR_HOST variables are set."""
+    from fluxfloor.adapters.google import connect
+
+    logs.configure(settings.log_level, project=settings.google.project)
+    clock = SystemClock()
+    opened = connect.open_ports(settings, clock, stage.name)
+    secrets = RegisteringSecrets(opened.secrets)
+    return Ports(
+        store=opened.store, bus=opened.bus, timers=opened.timers, blobs=opened.blobs, secrets=secrets, clock=clock,
+        settings=settings, venue=venues(settings, opened.store, clock),
+        market_data=market_data(settings, clock),
+    )  # fmt: skip
+
+
+class RegisteringSecrets:
+    """Tells the logger about every secret that is read, so that it can keep it out."""
+
+    def __init__(self, inner: Secrets) -> None:
+        self._inner = inner
+
+    def get(self, name: str) -> str:
+        value = self._inner.get(name)
+        logs.register_secret(value)
+        return value
+
+
+# --- venues and market data --------------------------------------------------------------------------------------
+
+
+def venues(settings: Settings, store: Store, clock: Clock) -> Callable[[str], Venue]:
+    """Opens each account's venue when it is first asked for."""
+    opened: dict[str, Venue] = {}
+
+    def venue(account_id: str) -> Venue:
+        if account_id not in opened:
+            opened[account_id] = _open_venue(settings, account_id, store, clock)
+        return opened[account_id]
+
+    return venue
+
+
+def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock) -> Venue:
+    account = settings.accounts.get(account_id)
+    if account is None:
+        raise Misconfigured(f"account {account_id!r} is not in [accounts]")
+    if account.venue != "paper":
+        raise Misconfigured(f"accounts.{account_id}.venue: {account.venue!r} can't be traded on; 'paper' can")
+    from fluxfloor.adapters.venues.paper import PaperVenue
+
+    paper = settings.paper
+    return PaperVenue(
+        account_id, store, clock, {account.currency: account.deposit},
+        (paper.latency_min_ms, paper.latency_max_ms), paper.slippage_bps, paper.fee,
+    )  # fmt: skip
+
+
+def market_data(settings: Settings, clock: Clock) -> Callable[[str], MarketData]:
+    """Public data of an exchange by ccxt's id, opened when first asked for."""
+    opened: dict[str, MarketData] = {}
+
+    def source(exchange: str) -> MarketData:
+        if exchange not in opened:
+            from fluxfloor.adapters.venues.ccxt_data import CcxtMarketData
+
+            opened[exchange] = CcxtMarketData(exchange, clock, base_url=settings.market.base_url)
+        return opened[exchange]
+
+    return source
