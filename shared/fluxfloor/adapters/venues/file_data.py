@@ -4,8 +4,9 @@ A bar becomes visible when it has closed by the clock, and not before. The one l
 in a replay without quotes: once a bar has closed, the next bar's open, half the modelled spread to either side, is the
 quote until that next bar has closed too. After the last bar its close stands.
 
-Rows are played as they are, in the file's own order, so that bad ones reach the quality gate untouched. A row whose
-time is out of order becomes visible together with the row before it that is in order.
+Rows are played as they are, so that bad ones reach the quality gate untouched. A row that stands too late in the file
+becomes visible with the row before it; one that stands too early waits until it has closed. Only a row that claims a
+time after the end of the whole series comes at once, for the gate to refuse as not closed.
 """
 
 from __future__ import annotations
@@ -89,12 +90,15 @@ class _Tape:
     def __init__(self, series: Series) -> None:
         self.step_ms = TIMEFRAME_MS[series.timeframe]
         self.timeframe = series.timeframe
+        self.times: list[int]
         self.bars: NDArray[np.float64] = np.ascontiguousarray(series.bars, np.float64).reshape(-1, 6)
         if not np.isfinite(self.bars[:, 0]).all():
             raise Misconfigured(f"bars of {series.instrument.instrument_id}: every row needs its open time in ms")
         ordered = _in_order(self.bars[:, 0])
-        self.times: list[int] = _known_at(self.bars[:, 0], ordered, self.step_ms)
         usable = self.bars[_usable(self.bars, ordered, self.step_ms)]
+        times = _known_at(self.bars[:, 0], ordered, self.step_ms)
+        sequence = np.argsort(times, kind="stable")
+        self.bars, self.times = self.bars[sequence], times[sequence].tolist()
         self._closes_ms: list[int] = (usable[:, 0].astype(np.int64) + self.step_ms).tolist()
         self._opens: list[float] = usable[:, 1].tolist()
         self._closes: list[float] = usable[:, 4].tolist()
@@ -139,13 +143,14 @@ def _in_order(times: NDArray[np.float64]) -> NDArray[np.bool_]:
     return marked
 
 
-def _known_at(times: NDArray[np.float64], ordered: NDArray[np.bool_], step_ms: int) -> list[int]:
-    """The open time each row is delivered under, on the grid: its own, or that of the row in order before it (for the
-    first rows: after it)."""
+def _known_at(times: NDArray[np.float64], ordered: NDArray[np.bool_], step_ms: int) -> NDArray[np.int64]:
+    """The open time, on the grid, that each row is delivered under."""
+    if not len(times):
+        return np.empty(0, np.int64)
     places = np.maximum.accumulate(np.where(ordered, np.arange(len(times)), -1))
-    first = int(np.argmax(ordered)) if len(times) else 0
-    known: list[int] = (times[np.where(places < 0, first, places)] // step_ms * step_ms).astype(np.int64).tolist()
-    return known
+    before = times[np.where(places < 0, int(np.argmax(ordered)), places)]
+    known = np.where(times > times[ordered][-1], before, np.maximum(times, before))
+    return np.asarray(known // step_ms * step_ms, np.int64)
 
 
 def _usable(bars: NDArray[np.float64], ordered: NDArray[np.bool_], step_ms: int) -> NDArray[np.intp]:
