@@ -29,14 +29,16 @@ CREATE INDEX IF NOT EXISTS ordered_deliveries ON deliveries (stage, topic, order
     WHERE dead = 0 AND ordering <> '';
 """
 # The head of an ordered key holds back what came after it, also while it waits for its own back-off.
-_DUE = """
+_DELIVERABLE = """d.dead = 0 AND (d.ordering = '' OR NOT EXISTS (
+    SELECT 1 FROM deliveries e WHERE e.dead = 0 AND e.ordering = d.ordering AND e.stage = d.stage
+    AND e.topic = d.topic AND e.id < d.id))"""
+_DUE = f"""
 SELECT d.id, d.stage, d.topic, d.attempt, d.due_ms, m.data, m.attributes, m.id FROM deliveries d
 JOIN messages m ON m.id = d.message
-WHERE d.dead = 0 AND d.due_ms <= ? AND (d.ordering = '' OR NOT EXISTS (
-    SELECT 1 FROM deliveries e WHERE e.dead = 0 AND e.ordering = d.ordering AND e.stage = d.stage
-    AND e.topic = d.topic AND e.id < d.id))
+WHERE d.due_ms <= ? AND {_DELIVERABLE}
 ORDER BY d.due_ms, d.id LIMIT ?
 """
+_NEXT = f"SELECT d.due_ms FROM deliveries d WHERE {_DELIVERABLE} ORDER BY d.due_ms LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,8 @@ class EmbeddedBus:
 
     def next_due_ms(self) -> int | None:
         """When the next delivery may be handed out; None if nothing waits."""
-        row = self._database.connection.execute("SELECT MIN(due_ms) FROM deliveries WHERE dead = 0").fetchone()
-        return None if row[0] is None else int(row[0])
+        row = self._database.connection.execute(_NEXT).fetchone()
+        return None if row is None else int(row[0])
 
     def ack(self, pending: Pending) -> None:
         with self._database.transaction() as connection:

@@ -15,8 +15,8 @@ from fluxfloor.ports import Clock, Delivery
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS timers (
     id TEXT PRIMARY KEY, stage TEXT NOT NULL, due_ms INTEGER NOT NULL, purpose TEXT NOT NULL, subject TEXT NOT NULL,
-    attempt INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS due_timers ON timers (due_ms, id) WHERE done = 0;
+    next_ms INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS next_timers ON timers (next_ms, id) WHERE done = 0;
 """
 RETRY_MS = 1_000
 KEEP_MS = 3_600_000
@@ -36,21 +36,24 @@ class EmbeddedTimers:
     def set(self, timers: Sequence[Timer]) -> None:
         with self._database.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO timers (id, stage, due_ms, purpose, subject) VALUES (?, ?, ?, ?, ?)",
-                [(timer.timer_id, timer.stage, timer.due_ms, timer.purpose, timer.subject) for timer in timers],
+                "INSERT OR IGNORE INTO timers (id, stage, due_ms, purpose, subject, next_ms) VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (timer.timer_id, timer.stage, timer.due_ms, timer.purpose, timer.subject, timer.due_ms)
+                    for timer in timers
+                ],
             )
 
     def due(self, limit: int = 1) -> list[tuple[Timer, Delivery]]:
         """Timers whose time has come, the earliest first."""
         rows = self._database.connection.execute(
-            "SELECT id, stage, due_ms, purpose, subject, attempt FROM timers WHERE done = 0 AND due_ms <= ? "
-            "ORDER BY due_ms, id LIMIT ?",
+            "SELECT id, stage, due_ms, purpose, subject, attempt FROM timers WHERE done = 0 AND next_ms <= ? "
+            "ORDER BY next_ms, id LIMIT ?",
             (self._clock.now_ms(), limit),
         )
         return [_delivery(Timer(*row[:5]), row[5]) for row in rows]
 
     def next_due_ms(self) -> int | None:
-        row = self._database.connection.execute("SELECT MIN(due_ms) FROM timers WHERE done = 0").fetchone()
+        row = self._database.connection.execute("SELECT MIN(next_ms) FROM timers WHERE done = 0").fetchone()
         return None if row[0] is None else int(row[0])
 
     def ack(self, timer: Timer) -> None:
@@ -60,9 +63,10 @@ class EmbeddedTimers:
             connection.execute("DELETE FROM timers WHERE done = 1 AND due_ms < ?", (now_ms - KEEP_MS,))
 
     def nack(self, timer: Timer) -> None:
+        """Brings it again later. `due_ms` stays: it is part of the fact, which every delivery shares."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE timers SET attempt = attempt + 1, due_ms = ? WHERE id = ?",
+                "UPDATE timers SET attempt = attempt + 1, next_ms = ? WHERE id = ?",
                 (self._clock.now_ms() + RETRY_MS, timer.timer_id),
             )
 
