@@ -68,7 +68,9 @@ class CloudStorageServer:
         storage = _Storage(use_memory_fs=True)
         buckets.create_bucket(bucket, storage)
         self._server = HTTPServer((HOST, 0), partial(_Handler, storage))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="cloud-storage", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="cloud-storage", daemon=True
+        )
         self._thread.start()
         self.url = f"http://{HOST}:{self._server.server_port}"
 

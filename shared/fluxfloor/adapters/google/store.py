@@ -232,5 +232,6 @@ def _snapshot(query: Query, document: Any) -> Snapshot:
 
 
 def _shown(collection: str, data: Data) -> Data:
-    data.pop(EXPIRES.get(collection, ""), None)
+    if collection in EXPIRES:
+        data.pop(EXPIRES[collection], None)
     return data

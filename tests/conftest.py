@@ -1,0 +1,24 @@
+"""What every kind of test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from fluxfloor.local.emulators import Emulators, available, running
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """The Pub/Sub and Firestore emulators, one start per run, named in the environment so that clients find them.
+
+    Where they can't be started a test skips and says what is missing; under CI=true it fails.
+    """
+    problem = available()
+    if problem is not None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(problem)
+    with running(tmp_path_factory.mktemp("emulators")) as both, pytest.MonkeyPatch.context() as patch:
+        for name, value in both.environment().items():
+            patch.setenv(name, value)
+        yield both

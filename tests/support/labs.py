@@ -1,0 +1,212 @@
+"""Labs: a bus or timers on one backend, with something that receives, driven alike by the contract tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from fluxfloor.adapters.embedded.bus import EmbeddedBus, Route
+from fluxfloor.adapters.embedded.timers import EmbeddedTimers
+from fluxfloor.adapters.google.bus import PubSubBus, publisher_client
+from fluxfloor.adapters.google.timers import CloudTasksTimers
+from fluxfloor.local.cloud_tasks import CloudTasksServer
+from fluxfloor.local.provision import (
+    KEEP_DEAD_LETTERS,
+    provision_subscription,
+    provision_topics,
+    subscriber_client,
+)
+from fluxfloor.ports import Bus, Delivery, Timers
+from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.topology import Subscription, subscription_name
+
+from tests.support.receiver import Receiver
+
+START_MS = 1_790_000_000_000
+Answer = Callable[[str, Delivery], bool]
+
+
+@dataclass(frozen=True)
+class Received:
+    stage: str
+    delivery: Delivery
+    at_ms: int
+
+
+@dataclass
+class Inbox:
+    """What came, and what the stage answers: True acks, False nacks."""
+
+    now_ms: Callable[[], int]
+    answer: Answer = lambda _stage, _delivery: True
+    received: list[Received] = field(default_factory=list)
+
+    def take(self, stage: str, delivery: Delivery) -> bool:
+        self.received.append(Received(stage, delivery, self.now_ms()))
+        return self.answer(stage, delivery)
+
+
+class Lab(Protocol):
+    inbox: Inbox
+
+    def run_until(self, done: Callable[[], bool], timeout_s: float = 30.0) -> None: ...
+
+    def settle(self, duration_s: float) -> None:
+        """Lets that much time pass, for what must not come."""
+        ...
+
+
+class BusLab(Lab, Protocol):
+    bus: Bus
+
+    def start(self, *subscriptions: tuple[str, Subscription]) -> None: ...
+
+    def dead_letters(self) -> int: ...
+
+
+class TimersLab(Lab, Protocol):
+    timers: Timers
+
+
+# --- embedded: a virtual clock that jumps to the next delivery ----------------------------------------------------
+
+
+class _Pumped:
+    def __init__(self) -> None:
+        self.clock = VirtualClock(START_MS)
+        self.inbox = Inbox(self.clock.now_ms)
+
+    def pump(self) -> bool:
+        raise NotImplementedError
+
+    def next_due_ms(self) -> int | None:
+        raise NotImplementedError
+
+    def run_until(self, done: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        deadline_ms = self.clock.now_ms() + int(timeout_s * 1000)
+        while not done():
+            if self.pump():
+                continue
+            due_ms = self.next_due_ms()
+            if due_ms is None or not self.clock.now_ms() < due_ms <= deadline_ms:
+                raise AssertionError(f"it never came; received {self.inbox.received}")
+            self.clock.advance_to(due_ms)
+
+    def settle(self, duration_s: float) -> None:
+        until_ms = self.clock.now_ms() + int(duration_s * 1000)
+        while (due_ms := self.next_due_ms()) is not None and due_ms <= until_ms:
+            self.clock.advance_to(due_ms)
+            self.pump()
+        self.clock.advance_to(until_ms)
+
+
+class EmbeddedBusLab(_Pumped):
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._path = directory / "bus.db"
+
+    def start(self, *subscriptions: tuple[str, Subscription]) -> None:
+        self.bus = EmbeddedBus(self._path, self.clock, [_route(stage, wanted) for stage, wanted in subscriptions])
+
+    def pump(self) -> bool:
+        found = self.bus.due()
+        for pending in found:
+            settle = self.bus.ack if self.inbox.take(pending.stage, pending.delivery) else self.bus.nack
+            settle(pending)
+        return bool(found)
+
+    def next_due_ms(self) -> int | None:
+        return self.bus.next_due_ms()
+
+    def dead_letters(self) -> int:
+        return self.bus.dead_letters()
+
+
+def _route(stage: str, wanted: Subscription) -> Route:
+    return Route(
+        stage, wanted.topic, wanted.ordered, wanted.only, wanted.max_attempts,
+        wanted.min_backoff_s * 1000, wanted.max_backoff_s * 1000,
+    )  # fmt: skip
+
+
+class EmbeddedTimersLab(_Pumped):
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.timers = EmbeddedTimers(directory / "timers.db", self.clock)
+
+    def pump(self) -> bool:
+        found = self.timers.due()
+        for timer, delivery in found:
+            settle = self.timers.ack if self.inbox.take(timer.stage, delivery) else self.timers.nack
+            settle(timer)
+        return bool(found)
+
+    def next_due_ms(self) -> int | None:
+        return self.timers.next_due_ms()
+
+
+# --- google: real pushes over loopback HTTP ------------------------------------------------------------------------
+
+
+class _Pushed:
+    def __init__(self) -> None:
+        self.inbox = Inbox(lambda: time.time_ns() // 1_000_000)
+        self.receiver = Receiver(self.inbox.take)
+
+    def run_until(self, done: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not done():
+            assert time.monotonic() < deadline, f"it never came; received {self.inbox.received}"
+            time.sleep(0.005)
+
+    def settle(self, duration_s: float) -> None:
+        time.sleep(duration_s)
+
+
+class PubSubLab(_Pushed):
+    def __init__(self, project: str) -> None:
+        super().__init__()
+        self._project = project
+        self._publisher = publisher_client()
+        self._subscriptions: list[str] = []
+        self.bus = PubSubBus(self._publisher, project)
+
+    def start(self, *subscriptions: tuple[str, Subscription]) -> None:
+        provision_topics(self._project, {wanted.topic for _, wanted in subscriptions})
+        for stage, wanted in subscriptions:
+            provision_subscription(self._project, stage, wanted, self.receiver.url(stage))
+            self._subscriptions.append(subscription_name(stage, wanted.topic))
+
+    def dead_letters(self) -> int:
+        path = f"projects/{self._project}/subscriptions/{KEEP_DEAD_LETTERS}"
+        return len(subscriber_client().pull(subscription=path, max_messages=100, timeout=10).received_messages)
+
+    def close(self) -> None:
+        subscriber = subscriber_client()
+        for name in self._subscriptions:  # or the emulator goes on pushing at a closed port
+            subscriber.delete_subscription(subscription=f"projects/{self._project}/subscriptions/{name}")
+        self._publisher.transport.close()
+        self.receiver.close()
+
+
+class CloudTasksLab(_Pushed):
+    def __init__(self, server: CloudTasksServer) -> None:
+        super().__init__()
+        self.server = server
+        self.timers = CloudTasksTimers.connect("floor", "here", self.receiver.url)
+
+    def close(self) -> None:
+        self.receiver.close()
+
+
+@contextmanager
+def pubsub_lab(project: str) -> Iterator[PubSubLab]:
+    lab = PubSubLab(project)
+    try:
+        yield lab
+    finally:
+        lab.close()
