@@ -9,6 +9,7 @@ WINDOW_BARS - LOOKBACK_BARS bars late to get the same row; one that comes later 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class NotReady:
 def compute(bars: Bars, upto_open_ms: int) -> FeatureSet | NotReady:
     """The features of the bar that opened at `upto_open_ms`, from it and the bars before it. Later bars are not seen.
 
-    bars: closed bars only, sorted by open time, each once, finite.
+    bars: closed bars only, sorted by open time, each once.
     """
     end = int(np.searchsorted(bars[:, 0], upto_open_ms, side="right"))
     if end == 0 or bars[end - 1, 0] != upto_open_ms:
@@ -56,5 +57,8 @@ def compute(bars: Bars, upto_open_ms: int) -> FeatureSet | NotReady:
             LOOKBACK_BARS - end, f"the window has moved on: {end} of {LOOKBACK_BARS} bars before it are left"
         )
     open_, high, low, close, volume = np.ascontiguousarray(bars[max(0, end - LOOKBACK_BARS) : end, 1:].T)
-    row = latest(open_, high, low, close, volume)
-    return FeatureSet(row._asdict(), upto_open_ms)
+    values = latest(open_, high, low, close, volume)._asdict()
+    broken = [name for name, value in values.items() if not isfinite(value)]
+    if broken:
+        return NotReady(LOOKBACK_BARS, f"a bar holds what is no price: {', '.join(broken)} can't be told")
+    return FeatureSet(values, upto_open_ms)

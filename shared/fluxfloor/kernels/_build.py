@@ -7,6 +7,7 @@ image that copies the folder copies the warm cache with it; where that is read-o
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -65,6 +66,7 @@ def cache_directory() -> Path:
     if os.access(beside if beside.exists() else HOME, os.W_OK):
         return beside
     own = Path(tempfile.mkdtemp(prefix="fluxfloor-kernels-"))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
     if beside.exists():
         shutil.copytree(beside, own, dirs_exist_ok=True)
     return own
