@@ -1,0 +1,66 @@
+"""A person's change: decided once per Idempotency-Key, audited in its own commit, told the same again on a repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import BaseModel
+
+from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.journal import JOURNAL, Step, claim_id
+from fluxfloor.ports import Ref
+from fluxfloor.webapi.http import Reply
+from fluxfloor.webapi.problems import refusal
+from fluxfloor.webapi.routes import KEY_HEADER, Asked
+
+if TYPE_CHECKING:
+    from fluxfloor.runtime.context import Context
+    from fluxfloor.runtime.work import Work
+
+Decide = Callable[["Work"], BaseModel]
+
+
+def commit(context: Context, asked: Asked[Any, Any], event: Event, decide: Decide, status: int = 200) -> Reply:
+    """Runs `decide` under the caller's key and answers what it returns. What `decide` raises commits nothing.
+
+    Durable before it answers: the claim, the change and its audit record are one commit.
+    """
+    fact = Fact.first(digest("api", asked.actor, asked.key), event, context.now_ms)
+    request = _fingerprint(asked)
+    earlier = _earlier(context, fact)
+    if earlier is not None:
+        return _again(context, fact, earlier, request)
+
+    def act(_: Event, work: Work) -> None:
+        told = decide(work).model_dump(mode="json")
+        work.answer({"status": status, "body": told}, {"request": request, "actor": asked.actor})
+
+    return _reply(context.step(fact, act).step, request)
+
+
+def _earlier(context: Context, fact: Fact) -> Step | None:
+    (found,) = context.ports.store.read([Ref(JOURNAL, claim_id(context.stage, fact.event_id))])
+    return None if found.data is None else Step.from_record(found.data)
+
+
+def _again(context: Context, fact: Fact, earlier: Step, request: str) -> Reply:
+    """A repeat. Taking the step once more under the same claim sends what the first time could not."""
+    if earlier.pending:
+        context.step(fact, lambda _event, _work: None)
+    return _reply(earlier, request)
+
+
+def _reply(step: Step, request: str) -> Reply:
+    if (step.evidence or {}).get("request") != request:
+        fix = "take a new key for a new change"
+        raise refusal(422, "this key was used for another change", f"header.{KEY_HEADER}", fix)
+    answer = step.answer or {}
+    return Reply(answer["status"], orjson.dumps(answer["body"]))
+
+
+def _fingerprint(asked: Asked[Any, Any]) -> str:
+    return digest(asked.call.method, asked.call.path, asked.body.model_dump_json())
