@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from fluxfloor import kernels
 
 SHEETS: dict[str, Any] = json.loads((Path(__file__).parent / "kernels_worksheets.json").read_text())

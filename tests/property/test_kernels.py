@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fluxfloor import kernels
 from fluxfloor.kernels._build import KERNELS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 Bars = tuple[np.ndarray, np.ndarray, np.ndarray]
 Call = Callable[[Any, Bars], Any]

@@ -16,7 +16,7 @@ from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, Purpose
 from fluxfloor.contracts.state import Holding, Pending, SeenOrder, Stances
 
 MIN_TRADES = 20  # closed round trips before a mean edge says anything
-KEPT_ORDERS = 16  # ended orders whose late fills are still told apart from repeated ones
+KEPT_ORDERS = 8  # ended orders whose late fills are still told apart from repeated ones
 DIGITS = 27
 
 Item = TypeVar("Item")

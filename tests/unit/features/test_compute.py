@@ -6,11 +6,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fluxfloor.features import LOOKBACK_BARS, NAMES, VERSION, WINDOW_BARS, FeatureSet, NotReady, compute
 from fluxfloor.kernels import WARM_UP_BARS, latest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 BAR_MS = 900_000
 

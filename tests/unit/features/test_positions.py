@@ -7,15 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fluxfloor.contracts.decisions import Decision, Reason, Verdict
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
 from fluxfloor.contracts.state import Holding, SeenOrder, Stances
 from fluxfloor.features import apply_decision, apply_report, holding_key, mean_edge
 from fluxfloor.features.positions import KEPT_ORDERS, split_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 BTC = Instrument(
     instrument_id="kraken:BTC/USDT", venue="kraken", symbol="BTC/USDT", base="BTC", quote="USDT",

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from fluxfloor.contracts.events import CandleClosed, SignalScored
 from fluxfloor.contracts.instruments import Candle, Quote
 from fluxfloor.contracts.signals import Action, Direction, OrderType, Signal

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 from fluxfloor import kernels
 
 FLAT = np.full(150, 0.1)

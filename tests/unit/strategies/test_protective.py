@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-
 from fluxfloor.contracts.instruments import Candle
 from fluxfloor.contracts.signals import Action, Direction
 from fluxfloor.contracts.state import Holding, Pending

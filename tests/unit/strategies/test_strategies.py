@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from fluxfloor.contracts.instruments import Candle
 from fluxfloor.contracts.signals import Action, Direction
 from fluxfloor.contracts.state import Holding, Pending
