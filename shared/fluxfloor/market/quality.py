@@ -1,7 +1,7 @@
 """The quality gate: which bars may be acted on, which are marked, and which are left out with their reason.
 
 Left out (quarantined)                            Let through with a mark
-    not_a_price      NaN, infinite, zero, negative     gap           the bar before it is missing
+    not_a_price      NaN, zero, negative, immense      gap           the bar before it is missing
     bad_volume       NaN, infinite, negative           jump          moved beyond the robust threshold
     high_below_low                                     zero_volume
     outside_range    open or close beyond high/low     out_of_order  came after its successor
@@ -27,6 +27,7 @@ import numpy as np
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle
 from fluxfloor.market.window import CLOSE, OPEN_MS, Bars, decode
 
+LOWEST_PRICE, HIGHEST_PRICE = 1e-12, 1e15  # what exact numbers of 18 digits to either side can hold
 LOOKBACK = 101  # bars that tell what a usual move is
 _FEWEST_MOVES = 20
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
@@ -98,7 +99,7 @@ def usual_move(recent: Bars) -> float | None:
 def broken(candle: Candle) -> str:
     """What is wrong with a bar taken by itself; "" where nothing is."""
     low, high = candle.low, candle.high
-    if not all(isfinite(price) and price > 0 for price in (candle.open, high, low, candle.close)):
+    if not all(LOWEST_PRICE <= price <= HIGHEST_PRICE for price in (candle.open, high, low, candle.close)):
         return "not_a_price"
     if not (isfinite(candle.volume) and candle.volume >= 0):
         return "bad_volume"
@@ -251,7 +252,7 @@ class _Inspection:
         return tuple(marks)
 
     def _jumped(self, candle: Candle, close: float, bars_since: int) -> bool:
-        move = max(abs(log(candle.close / close)), abs(log(candle.open / close)))
+        move = max(abs(log(candle.close) - log(close)), abs(log(candle.open) - log(close)))
         if move <= self.thresholds.jump_floor:
             return False
         if not self._usual_known:

@@ -40,6 +40,7 @@ def test_a_good_bar_passes_unmarked() -> None:
         (bar(120, nan), "not_a_price"),
         (bar(120, inf), "not_a_price"),
         (bar(120, 0.0), "not_a_price"),
+        (bar(120, 5e-324, high=1e308), "not_a_price"),
         (bar(120, 100.0, low=-1.0), "not_a_price"),
         (bar(120, open=nan), "not_a_price"),
         (bar(120, volume=-1.0), "bad_volume"),

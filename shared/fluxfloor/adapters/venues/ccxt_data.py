@@ -19,7 +19,9 @@ from pydantic import ValidationError
 
 from fluxfloor.adapters.venues.ccxt_exchange import open_exchange, read
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Instrument, Kind, Quote
+from fluxfloor.errors import RetryLater
 from fluxfloor.market.builder import TS_MS, CandleBuilder, Trades
+from fluxfloor.market.quality import HIGHEST_PRICE, LOWEST_PRICE
 from fluxfloor.market.schedule import Ask, split
 from fluxfloor.ports import Clock
 
@@ -73,8 +75,12 @@ class CcxtMarketData:
         """Every active spot, linear perpetual and linear future market. Left out: those whose tick or lot depends on
         the price (significant digits), and those whose name our ids do not take."""
         markets = self._read("load_markets", lambda: self._exchange.load_markets(True))
-        found = (self._instrument(market) for market in markets.values())
-        return [instrument for instrument in found if instrument is not None]
+        mode = self._exchange.precisionMode
+        made = (instrument_of(market, self._venue, mode) for market in markets.values())
+        found = [instrument for instrument in made if instrument is not None]
+        if not found:  # an outage: a catalog must never be emptied by one
+            raise RetryLater(f"{self._exchange_id} lists no market that can be traded")
+        return found
 
     def candles(self, instrument: Instrument, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]:
         """As ports.MarketData says. A bar that the venue leaves a number out of carries NaN there, for the gate."""
@@ -96,12 +102,13 @@ class CcxtMarketData:
         if not (bid and ask):
             answer = self._read("fetch_order_book", lambda: self._exchange.fetch_order_book(symbol, 5))
             bid, ask = _best(answer["bids"]), _best(answer["asks"])
-        if not (bid and ask) or not 0 < bid <= ask:
+        if not (bid and ask) or not LOWEST_PRICE <= bid <= ask <= HIGHEST_PRICE:
             return None
-        seen_ms = min(answer.get("timestamp") or asked_ms, asked_ms)
+        on_bid, on_ask = instrument.ticks_below(Decimal(str(bid))), instrument.ticks_above(Decimal(str(ask)))
         return Quote(
-            instrument_id=instrument.instrument_id, bid=Decimal(str(bid)), ask=Decimal(str(ask)), ts_event_ms=seen_ms
-        )
+            instrument_id=instrument.instrument_id, bid=instrument.price(max(on_bid, 1)), ask=instrument.price(on_ask),
+            ts_event_ms=min(answer.get("timestamp") or asked_ms, asked_ms),
+        )  # fmt: skip
 
     # --- candles -------------------------------------------------------------------------------------------------
 
@@ -155,38 +162,6 @@ class CcxtMarketData:
         page = self._read("fetch_trades", lambda: self._exchange.fetch_trades(symbol, None, PAGE_TRADES, params))
         return sorted(page, key=_venue_order)
 
-    # --- instruments ---------------------------------------------------------------------------------------------
-
-    def _instrument(self, market: dict[str, Any]) -> Instrument | None:
-        kind = _KINDS.get(market.get("type") or "")
-        if kind is None or market.get("active") is False or (kind is not Kind.SPOT and not market.get("linear")):
-            return None
-        unit = Decimal(str(market.get("contractSize") or 1)) if kind is not Kind.SPOT else Decimal(1)
-        tick, lot = self._step(market["precision"].get("price")), self._step(market["precision"].get("amount"))
-        if tick is None or lot is None:
-            return None
-        limits = market["limits"]
-        try:
-            return Instrument(
-                instrument_id=f"{self._venue}:{market['symbol']}", venue=self._venue, symbol=market["symbol"],
-                base=market["base"], quote=market["quote"], kind=kind, tick_size=tick, lot_size=lot * unit,
-                min_quantity=_least(limits, "amount") * unit, min_notional=_least(limits, "cost"),
-                allows_short=kind is not Kind.SPOT, **_fee(market),
-            )  # fmt: skip
-        except ValidationError:
-            return None
-
-    def _step(self, precision: float | None) -> Decimal | None:
-        """The increment that ccxt's `precision` stands for in this exchange's mode."""
-        if precision is None:
-            return None
-        modes = importlib.import_module("ccxt.base.decimal_to_precision")
-        if self._exchange.precisionMode == modes.TICK_SIZE:
-            return Decimal(str(precision)) or None
-        if self._exchange.precisionMode == modes.DECIMAL_PLACES:
-            return Decimal(1).scaleb(-int(precision))
-        return None
-
     # --- the exchange --------------------------------------------------------------------------------------------
 
     @cached_property
@@ -195,6 +170,40 @@ class CcxtMarketData:
 
     def _read(self, what: str, call: Callable[[], R]) -> R:
         return read(what, call, self._exchange, self._sleep)
+
+
+def instrument_of(market: dict[str, Any], venue: str, precision_mode: int) -> Instrument | None:
+    """An instrument from ccxt's unified market; None for what can't be traded or stated in fixed ticks and lots.
+
+    A contract's lots and minimum count units of the base asset, whatever ccxt's amounts count.
+    """
+    kind = _KINDS.get(market.get("type") or "")
+    if kind is None or market.get("active") is False or (kind is not Kind.SPOT and not market.get("linear")):
+        return None
+    precision, limits = market.get("precision") or {}, market.get("limits") or {}
+    tick, lot = _step(precision.get("price"), precision_mode), _step(precision.get("amount"), precision_mode)
+    if tick is None or lot is None:
+        return None
+    unit = Decimal(1) if kind is Kind.SPOT else Decimal(str(market.get("contractSize") or 1))
+    try:
+        return Instrument(
+            instrument_id=f"{venue}:{market['symbol']}", venue=venue, symbol=market["symbol"], base=market["base"],
+            quote=market["quote"], kind=kind, tick_size=tick, lot_size=lot * unit,
+            min_quantity=_least(limits, "amount") * unit, min_notional=_least(limits, "cost"),
+            allows_short=kind is not Kind.SPOT, **_fee(market),
+        )  # fmt: skip
+    except ValidationError:
+        return None
+
+
+def _step(precision: float | None, mode: int) -> Decimal | None:
+    """The increment that ccxt's `precision` stands for; None for none, and for significant digits."""
+    modes = importlib.import_module("ccxt.base.decimal_to_precision")
+    if precision is None:
+        return None
+    if mode == modes.TICK_SIZE:
+        return Decimal(str(precision)) or None
+    return Decimal(1).scaleb(-int(precision)) if mode == modes.DECIMAL_PLACES else None
 
 
 def _candle(instrument: Instrument, timeframe: str, row: list[Any]) -> Candle:

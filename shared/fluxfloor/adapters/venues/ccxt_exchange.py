@@ -23,6 +23,7 @@ _MISCONFIGURED = frozenset(
     {"AuthenticationError", "ArgumentsRequired", "BadRequest", "NotSupported", "RestrictedLocation",
      "InvalidProxySettings"}
 )  # fmt: skip
+_NOT_ASKED = object()
 _UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -35,7 +36,8 @@ def open_exchange(
     base_url replaces scheme and host of every endpoint. Raises Misconfigured for an exchange ccxt does not know.
     """
     limits = {} if rate_limit_ms is None else {"rateLimit": rate_limit_ms}
-    exchange = _exchange_class(exchange_id)({"enableRateLimit": True, "timeout": timeout_ms, **limits, **settings})
+    always = {"enableRateLimit": True, "enableLastJsonResponse": True, "timeout": timeout_ms}
+    exchange = _exchange_class(exchange_id)({**always, **limits, **settings})
     if base_url:
         exchange.urls["api"] = _rebased(exchange.urls["api"], base_url.rstrip("/"))
     return exchange
@@ -49,7 +51,7 @@ def read(what: str, call: Callable[[], R], exchange: Any, sleep: Callable[[float
     """
     for wait_s in (*RETRY_AFTER_S, None):
         try:
-            return call()
+            return _readable(call, exchange)
         except Exception as problem:
             failure = failure_of(what, problem, exchange)
             if failure is None:
@@ -58,6 +60,15 @@ def read(what: str, call: Callable[[], R], exchange: Any, sleep: Callable[[float
                 raise failure from problem
         sleep(wait_s)
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _readable(call: Callable[[], R], exchange: Any) -> R:
+    """The answer, unless it was no JSON: ccxt takes an outage's web page for an empty list of bars or markets."""
+    exchange.last_json_response = _NOT_ASKED
+    answer = call()
+    if exchange.last_json_response is None:
+        raise ValueError("it is not JSON")
+    return answer
 
 
 def failure_of(what: str, problem: Exception, exchange: Any) -> FloorError | None:

@@ -2,7 +2,8 @@
 
 A bar becomes visible when it has closed by the clock, and not before. The one look ahead is the stated rule for quotes
 in a replay without quotes: once a bar has closed, the next bar's open, half the modelled spread to either side, is the
-quote until that next bar has closed too. After the last bar its close stands.
+quote until that next bar has closed too. After the last bar its close stands. No quote is taken from a bar that is
+broken, or so far off the two bars on either side that no venue can have traded there: the next good one stands in.
 
 Rows are played as they are, so that bad ones reach the quality gate untouched. A row that stands too late in the file
 becomes visible with the row before it; one that stands too early waits until it has closed. Only a row that claims a
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Instrument, Quote
 from fluxfloor.errors import Misconfigured
+from fluxfloor.market.quality import HIGHEST_PRICE, LOWEST_PRICE
 from fluxfloor.ports import Clock
 
 _ABSURD = 1.5  # a bar this many times off its neighbours is no quote
@@ -157,7 +159,7 @@ def _usable(bars: NDArray[np.float64], ordered: NDArray[np.bool_], step_ms: int)
     """Rows that a venue could have quoted: whole, in order, one per time, on the grid, not absurd."""
     time, open_, high, low, close = bars[:, :5].T
     with np.errstate(invalid="ignore"):
-        sane = np.isfinite(bars[:, :5]).all(axis=1) & (low > 0) & (low <= open_) & (open_ <= high)
+        sane = (low >= LOWEST_PRICE) & (high <= HIGHEST_PRICE) & (low <= open_) & (open_ <= high)
         sane &= ordered & (low <= close) & (close <= high) & (time % step_ms == 0)
     rows: NDArray[np.intp] = np.flatnonzero(sane)
     rows = rows[np.append(True, np.diff(time[rows]) > 0)] if len(rows) else rows
