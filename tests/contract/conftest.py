@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,14 +22,22 @@ from fluxfloor.adapters.google.store import FirestoreStore
 from fluxfloor.local.cloud_storage import CloudStorageServer
 from fluxfloor.local.cloud_tasks import CloudTasksServer
 from fluxfloor.local.secret_manager import SecretManagerServer
-from fluxfloor.ports import Blobs, Secrets, Store
+from fluxfloor.ports import Blobs, Store
 from fluxfloor.runtime.clock import SystemClock
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud import firestore, storage
 from google.oauth2 import service_account
 
 from tests.support.file_server import FileServer
-from tests.support.labs import BusLab, CloudTasksLab, EmbeddedBusLab, EmbeddedTimersLab, TimersLab, pubsub_lab
+from tests.support.labs import (
+    BusLab,
+    CloudTasksLab,
+    EmbeddedBusLab,
+    EmbeddedTimersLab,
+    SecretsLab,
+    TimersLab,
+    pubsub_lab,
+)
 
 ON_EMULATORS = ("embedded", pytest.param("google", marks=pytest.mark.emulators))
 ON_LOOPBACK = ("embedded", "google")
@@ -191,12 +198,6 @@ class _Signing(google.auth.credentials.AnonymousCredentials, google.auth.credent
     @property
     def signer(self) -> Any:
         return self._account.signer
-
-
-@dataclass
-class SecretsLab:
-    secrets: Secrets
-    write: Callable[[str, str], object]
 
 
 @pytest.fixture(params=ON_LOOPBACK)

@@ -8,7 +8,7 @@ import traceback
 import pytest
 from fluxfloor.errors import Misconfigured
 
-from tests.contract.conftest import SecretsLab
+from tests.support.labs import SecretsLab
 
 VALUE = "s3cr3t-Ωmega-value"
 

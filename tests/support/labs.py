@@ -20,7 +20,7 @@ from fluxfloor.local.provision import (
     provision_topics,
     subscriber_client,
 )
-from fluxfloor.ports import Bus, Delivery, Timers
+from fluxfloor.ports import Bus, Delivery, Secrets, Timers
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.topology import Subscription, subscription_name
 
@@ -70,6 +70,12 @@ class BusLab(Lab, Protocol):
 
 class TimersLab(Lab, Protocol):
     timers: Timers
+
+
+@dataclass
+class SecretsLab:
+    secrets: Secrets
+    write: Callable[[str, str], object]
 
 
 # --- embedded: a virtual clock that jumps to the next delivery ----------------------------------------------------

@@ -10,6 +10,7 @@ from google.api_core import exceptions as google_errors
 from google.auth import credentials as google_credentials
 from google.auth import exceptions as auth_errors
 from google.cloud.storage import Bucket, Client
+from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import exceptions as http_errors
 
 from fluxfloor.adapters.google import faults
@@ -30,7 +31,7 @@ class GcsBlobs(Blobs):
 
     def __init__(self, bucket: Bucket, timeout_s: float = TIMEOUT_S) -> None:
         self._bucket = bucket
-        self._timeout_s = timeout_s
+        self._call: dict[str, Any] = {"timeout": timeout_s, "retry": DEFAULT_RETRY.with_timeout(timeout_s)}
 
     @classmethod
     def connect(cls, project: str, bucket: str) -> GcsBlobs:
@@ -40,9 +41,9 @@ class GcsBlobs(Blobs):
     def put(self, name: str, data: bytes, content_type: str, if_generation: int | None = None) -> int:
         blob = self._bucket.blob(name)
         # With a precondition it is sent once: a repeat of a write that applied would look like somebody else's.
-        once: dict[str, Any] = {} if if_generation is None else {"if_generation_match": if_generation, "retry": None}
+        once = {} if if_generation is None else {"if_generation_match": if_generation, "retry": None}
         try:
-            blob.upload_from_string(data, content_type=content_type, timeout=self._timeout_s, **once)
+            blob.upload_from_string(data, content_type=content_type, **{**self._call, **once})
         except google_errors.PreconditionFailed as problem:
             raise faults.of_commit(problem, f"put {name}") from problem
         except _FAILED as problem:
@@ -52,7 +53,7 @@ class GcsBlobs(Blobs):
     def get(self, name: str) -> Blob | None:
         blob = self._bucket.blob(name)
         try:
-            data = blob.download_as_bytes(timeout=self._timeout_s)
+            data = blob.download_as_bytes(**self._call)
         except google_errors.NotFound:
             return None
         except _FAILED as problem:
@@ -61,13 +62,13 @@ class GcsBlobs(Blobs):
 
     def list(self, prefix: str) -> list[str]:
         try:
-            return sorted(blob.name for blob in self._bucket.list_blobs(prefix=prefix, timeout=self._timeout_s))
+            return sorted(blob.name for blob in self._bucket.list_blobs(prefix=prefix, **self._call))
         except _FAILED as problem:
             raise _fault(problem, f"list {prefix}") from problem
 
     def delete(self, name: str) -> None:
         try:
-            self._bucket.blob(name).delete(timeout=self._timeout_s)
+            self._bucket.blob(name).delete(**self._call)
         except google_errors.NotFound:
             return
         except _FAILED as problem:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 
 from google.api_core import exceptions as google
+from google.api_core.retry import Retry, if_exception_type
 
 from fluxfloor.errors import CommitUnknown, Conflict, FloorError, Misconfigured, Poison, RetryLater, Throttled
 
 _NO_DATABASE = re.compile(r"database \S+ does not exist")
 _DENIED = (google.Forbidden, google.Unauthorized)
+_AGAIN = (google.ServiceUnavailable, google.InternalServerError, google.Aborted)
 _PRECONDITION = (google.FailedPrecondition, google.PreconditionFailed, google.Conflict, google.NotFound)
+
+
+def repeating(timeout_s: float) -> Retry:
+    """How a read is repeated. The libraries' own ways go on for minutes; a webhook's sender waits three seconds."""
+    return Retry(if_exception_type(*_AGAIN), initial=0.05, maximum=0.5, timeout=timeout_s)
 
 
 def of_call(problem: Exception, doing: str) -> FloorError:

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 from google.api_core import exceptions as google
@@ -37,14 +38,14 @@ class SecretManagerSecrets(Secrets):
         self._client = client
         self._project = project
         self._keep_s = keep_s
-        self._timeout_s = timeout_s
+        self._call: dict[str, Any] = {"retry": faults.repeating(timeout_s), "timeout": timeout_s}
         self._monotonic_s = monotonic_s
         self._kept: dict[str, tuple[float, str]] = {}
 
     @classmethod
     def connect(cls, project: str) -> SecretManagerSecrets:
         """With the process's own credentials, or to SECRET_MANAGER_EMULATOR_HOST."""
-        return cls(_client(), project)
+        return cls(secret_manager_client(), project)
 
     def get(self, name: str) -> str:
         kept = self._kept.get(name)
@@ -73,20 +74,20 @@ class SecretManagerSecrets(Secrets):
             return self._access(f"{secret}/versions/latest")
         except google.FailedPrecondition:
             request = ListSecretVersionsRequest(parent=secret, filter="state:ENABLED", page_size=1)
-            enabled = next(iter(self._client.list_secret_versions(request, timeout=self._timeout_s)), None)
+            enabled = next(iter(self._client.list_secret_versions(request, **self._call)), None)
             if enabled is None:
                 raise
             return self._access(enabled.name)
 
     def _access(self, version: str) -> str:
-        answer = self._client.access_secret_version(name=version, timeout=self._timeout_s)
+        answer = self._client.access_secret_version(name=version, **self._call)
         return str(answer.payload.data.decode()).strip()
 
     def __repr__(self) -> str:
         return f"SecretManagerSecrets({self._project!r})"
 
 
-def _client() -> SecretManagerServiceClient:
+def secret_manager_client() -> SecretManagerServiceClient:
     host = os.environ.get(EMULATOR_VARIABLE)
     if not host:
         return SecretManagerServiceClient()

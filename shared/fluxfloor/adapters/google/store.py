@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from google.api_core import exceptions as google
-from google.api_core.retry import Retry, if_exception_type
 from google.cloud.firestore import Client
 from google.cloud.firestore_v1.types import firestore as _messages
 from google.cloud.firestore_v1.types import query as _query
@@ -50,7 +49,6 @@ _OPERATORS = {
     "==": "EQUAL", "<": "LESS_THAN", "<=": "LESS_THAN_OR_EQUAL", ">": "GREATER_THAN", ">=": "GREATER_THAN_OR_EQUAL",
     "array_contains": "ARRAY_CONTAINS",
 }  # fmt: skip
-_AGAIN = (google.ServiceUnavailable, google.InternalServerError, google.Aborted)
 
 
 class FirestoreStore(Store):
@@ -70,7 +68,7 @@ class FirestoreStore(Store):
         self._keep_s = keep_days * DAY_S
         self._timeout_s = timeout_s
         self._now_s = now_s
-        self._reading = Retry(if_exception_type(*_AGAIN), initial=0.05, maximum=0.5, timeout=timeout_s)
+        self._reading = faults.repeating(timeout_s)
 
     @classmethod
     def connect(cls, project: str, name_by_database: Mapping[str, str]) -> FirestoreStore:
