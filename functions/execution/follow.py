@@ -51,10 +51,9 @@ def advance(context: Context, order_id: str) -> None:
         return
     if order.state is OrderState.REQUESTED:
         _send(context, order)
-    elif order.state is OrderState.SUBMITTING and context.now_ms < order.submitted_ms + lifecycle.LEASE_MS:
-        raise RetryLater(f"order {order_id} is being sent by somebody; its lease runs until it can be looked up")
-    else:
+    elif order.state is not OrderState.SUBMITTING or context.now_ms >= order.submitted_ms + lifecycle.LEASE_MS:
         _look(context, order)
+    # else somebody is sending it now; the timer that `submitting` set looks when his lease has run out
 
 
 # --- sending -----------------------------------------------------------------------------------------------------
@@ -90,6 +89,7 @@ def _submit(work: Work, order_id: str, capabilities: Capabilities) -> None:
     expires_ms = work.now_ms + lifecycle.LEASE_MS
     work.write(Lease(id=lease_key, holder=order.client_order_id, generation=generation, expires_ms=expires_ms))
     work.write(lifecycle.submit(order, capabilities, work.now_ms))
+    work.set_timer("check", order.id, expires_ms)
 
 
 def _placed(

@@ -32,8 +32,12 @@ def refused(signal: Signal, rules: Instrument | None, refusal: Refusal) -> str:
 
 
 def because(signal: Signal) -> str:
-    """What the sender said moved it: his own explanation, else who he is."""
-    told = signal.explanation.get("because")
+    """What moved the sender: the values that his explanation gives, else who he is."""
+    told = ", ".join(f"{name} {_short(value)}" for name, value in signal.explanation.items() if value not in (None, ""))
     if told:
-        return f"{signal.strategy_id}: {told}"
+        return f"{signal.strategy_id} saw {told}"
     return f"{signal.sender_id} sent {signal.action} for {signal.strategy_id}"
+
+
+def _short(value: str | float | int | bool | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -30,6 +30,16 @@ class CandleClosed(Event):
         return {"traded": "true" if self.traded else "false"}
 
 
+class WebhookArrived(Event):
+    """The first cause of what a sender's request states. Never published: the request itself delivers it."""
+
+    type: ClassVar[str] = "webhooks.arrived.v1"
+    sender_id: Ident
+
+    def key(self) -> str:
+        return self.sender_id
+
+
 class SignalReceived(Event):
     type: ClassVar[str] = "signals.received.v1"
     signal: Signal
@@ -260,7 +270,7 @@ class TimerFired(Event):
 EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
-        CandleClosed, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported, AccountUpdated,
+        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported, AccountUpdated,
         RiskRaised, ExportRequested, ExportCompleted, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip

@@ -12,6 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask import Request
+from werkzeug.datastructures import Headers
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
+
 from fluxfloor.adapters.embedded.blobs import FileBlobs
 from fluxfloor.adapters.embedded.bus import EmbeddedBus, Pending, Route
 from fluxfloor.adapters.embedded.secrets import FileSecrets
@@ -21,7 +26,8 @@ from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import ScheduleTicked
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import Timer
-from fluxfloor.ports import Clock, Delivery, MarketData, Store
+from fluxfloor.errors import Misconfigured
+from fluxfloor.ports import Clock, Delivery, MarketData
 from fluxfloor.runtime.context import Context, Ports
 from fluxfloor.runtime.runner import Outcome, Runner
 from fluxfloor.runtime.settings import Settings
@@ -51,7 +57,7 @@ class Floor:
         clock: Clock,
         source: Callable[[str], MarketData] | None = None,
         secret_defaults: dict[str, str] | None = None,
-        wrap_store: Callable[[Store], Store] | None = None,
+        wrap: Callable[[Ports], Ports] | None = None,
         stages: tuple[str, ...] = tuple(STAGES),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -63,12 +69,12 @@ class Floor:
         self.timers = EmbeddedTimers(directory / "timers.db", clock, durable)
         self.blobs = FileBlobs(directory / "blobs", _signing_key(directory), f"{settings.api.public_url}/files", clock)
         self.secrets = RegisteringSecrets(FileSecrets(directory / "secrets", secret_defaults))
-        store = wrap_store(self.store) if wrap_store else self.store
-        self.ports = Ports(
-            store=store, bus=self.bus, timers=self.timers, blobs=self.blobs, secrets=self.secrets, clock=clock,
-            settings=settings, venue=venues(settings, store, clock),
+        ports = Ports(
+            store=self.store, bus=self.bus, timers=self.timers, blobs=self.blobs, secrets=self.secrets, clock=clock,
+            settings=settings, venue=venues(settings, self.store, clock),
             market_data=source or market_data(settings, clock),
         )  # fmt: skip
+        self.ports = wrap(ports) if wrap else ports
         self.runners = {name: Runner(load_stage(name), self.ports) for name in stages}
         self.steps = 0
         self._ticked: dict[tuple[str, str], int] = {}
@@ -138,11 +144,22 @@ class Floor:
                 ran += 1
         return ran
 
+    def restart(self, stage: str) -> None:
+        """A new process for this stage: what it only remembered is gone."""
+        self.runners[stage] = Runner(load_stage(stage), self.ports)
+
     # --- people --------------------------------------------------------------------------------------------------
 
     def context(self, stage: str) -> Context:
-        """For what a person does through a stage: a webhook, a page, a setting."""
+        """For what a person does through a stage: a setting, a look."""
         return Context(self.runners[stage])
+
+    def request(
+        self, stage: str, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Response:
+        """A real HTTP request to a stage that answers people, without a socket."""
+        builder = EnvironBuilder(method=method, path=path, data=body, headers=Headers(headers or {}))
+        return respond(self.runners[stage], Request(builder.get_environ()))
 
     def undelivered(self) -> int:
         return self.bus.undelivered() + self.timers.undelivered()
@@ -150,6 +167,14 @@ class Floor:
     def close(self) -> None:
         for part in (self.store, self.bus, self.timers):
             part.close()
+
+
+def respond(runner: Runner, request: Request) -> Response:
+    """What the stage answers, as functions-framework would send it."""
+    if runner.stage.respond is None:
+        raise Misconfigured(f"stage {runner.stage.name} answers no requests")
+    answer = runner.stage.respond(Context(runner), request)
+    return answer if isinstance(answer, Response) else Response(*answer)
 
 
 def load_stage(name: str) -> Stage:

@@ -38,7 +38,7 @@ JOIN messages m ON m.id = d.message
 WHERE d.due_ms <= ? AND {_DELIVERABLE}
 ORDER BY d.due_ms, d.id LIMIT ?
 """
-_NEXT = f"SELECT d.due_ms FROM deliveries d WHERE {_DELIVERABLE} ORDER BY d.due_ms LIMIT 1"
+_NEXT = f"SELECT d.due_ms FROM deliveries d WHERE d.due_ms > ? AND {_DELIVERABLE} ORDER BY d.due_ms LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ class EmbeddedBus:
         return [_pending(*row) for row in rows]
 
     def next_due_ms(self) -> int | None:
-        """When the next delivery may be handed out; None if nothing waits."""
-        row = self._database.connection.execute(_NEXT).fetchone()
+        """When the next delivery that is not due yet may be handed out; None if there is none."""
+        row = self._database.connection.execute(_NEXT, (self._clock.now_ms(),)).fetchone()
         return None if row is None else int(row[0])
 
     def ack(self, pending: Pending) -> None:

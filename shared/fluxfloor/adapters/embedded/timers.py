@@ -53,7 +53,10 @@ class EmbeddedTimers:
         return [_delivery(Timer(*row[:5]), row[5]) for row in rows]
 
     def next_due_ms(self) -> int | None:
-        row = self._database.connection.execute("SELECT MIN(next_ms) FROM timers WHERE done = 0").fetchone()
+        """When the next timer that is not due yet will be; None if there is none."""
+        row = self._database.connection.execute(
+            "SELECT MIN(next_ms) FROM timers WHERE done = 0 AND next_ms > ?", (self._clock.now_ms(),)
+        ).fetchone()
         return None if row[0] is None else int(row[0])
 
     def ack(self, timer: Timer) -> None:
