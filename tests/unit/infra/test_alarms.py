@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from fluxfloor.reporting.cost import Inventory
 from fluxfloor.topology import STAGES
 
 SWEEPS = {f"{stage.name}--sweep": each.every_min for stage in STAGES.values() for each in stage.schedules
@@ -103,3 +104,12 @@ def test_a_condition_over_many_series_is_folded_into_one_because_each_is_paid_fo
     (aggregation,) = threshold(paper, title)["aggregations"]
     assert aggregation["crossSeriesReducer"] in ("REDUCE_SUM", "REDUCE_MAX")
     assert not aggregation.get("groupByFields")
+
+
+def test_the_bill_counts_the_alarms_that_are_declared(paper):
+    conditions = [each for found in paper.of("AlertPolicy") for each in found["conditions"]]
+    by_job = [each for each in conditions if "groupByFields" in str(each)]
+    jobs = sum(len(re.findall("job_id = ", each["conditionThreshold"]["filter"])) for each in by_job)
+    by_log = [each for each in conditions if "conditionMatchedLog" in each]
+    assert Inventory().alarm_conditions == len(conditions)
+    assert Inventory().alarm_series == len(conditions) - len(by_job) - len(by_log) + jobs
