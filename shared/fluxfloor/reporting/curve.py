@@ -37,15 +37,18 @@ class Mark(NamedTuple):
         return cls(point.ts_event_ms, point.equity, point.deposits, point.grain)
 
 
+Point = tuple[int, float, float, float]
+
+
 class Tick(Model):
     at: float
     label: str
 
 
 class Curve(Model):
-    """`points` are [ms, equity, drawdown]; `low` and `high` bound the value axis, ticks included."""
+    """`points` are [ms, equity, drawdown, high water]; `low` and `high` bound the value axis, ticks included."""
 
-    points: tuple[tuple[int, float, float], ...] = ()
+    points: tuple[Point, ...] = ()
     low: float = 0
     high: float = 0
     deepest: float = 0
@@ -72,7 +75,7 @@ def curve(marks: Sequence[Mark], span_ms: int | None) -> Curve:
     if not points:
         return Curve()
     points = _sampled(points)
-    ticks = value_ticks(min(point[1] for point in points), max(point[1] for point in points))
+    ticks = value_ticks(min(point[1] for point in points), max(point[3] for point in points))
     return Curve(
         points=tuple(points),
         low=ticks[0].at,
@@ -83,18 +86,19 @@ def curve(marks: Sequence[Mark], span_ms: int | None) -> Curve:
     )
 
 
-def _with_drawdown(marks: Sequence[Mark]) -> list[tuple[int, float, float]]:
-    points, best = [], None
+def _with_drawdown(marks: Sequence[Mark]) -> list[Point]:
+    points: list[Point] = []
+    best: Decimal | None = None
     for mark in marks:
         earned = mark.equity - mark.deposits
         best = earned if best is None else max(best, earned)
         high_water = best + mark.deposits
         down = float((high_water - mark.equity) / high_water) if high_water > 0 else 0.0
-        points.append((mark.at_ms, float(mark.equity), round(down, 6)))
+        points.append((mark.at_ms, float(mark.equity), round(down, 6), float(high_water)))
     return points
 
 
-def _sampled(points: list[tuple[int, float, float]]) -> list[tuple[int, float, float]]:
+def _sampled(points: list[Point]) -> list[Point]:
     """At most MAX_POINTS: of every stretch its lowest and highest, so that no drawdown and no peak is lost."""
     if len(points) <= MAX_POINTS:
         return points

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from fluxfloor.errors import FloorError, RetryLater
-from fluxfloor.webapi.http import JSON, MAX_BODY_BYTES, Call, Reply, finished, with_etag
+from fluxfloor.webapi.http import JSON, MAX_BODY_BYTES, Call, Reply, compressed, finished, with_etag
 from fluxfloor.webapi.problems import ApiError, invalid, refusal
 from fluxfloor.webapi.routes import KEY_HEADER, KEY_PATTERN, Asked, Nothing, Route, Table
 from fluxfloor.webapi.sessions import READING_METHODS, Gate, Session, written_elsewhere
@@ -25,7 +25,7 @@ log = logging.getLogger("fluxfloor.api")
 def answer(table: Table, gate: Gate, context: Context, call: Call, https: bool) -> Reply:
     """Never raises."""
     try:
-        reply = with_etag(call, _handled(table, gate, context, call))
+        reply = compressed(call, with_etag(call, _handled(table, gate, context, call)))
     except ApiError as problem:
         reply = problem.reply()
     except RetryLater as problem:
@@ -75,16 +75,24 @@ def _query(route: Route, call: Call) -> BaseModel:
 def _body(route: Route, call: Call) -> BaseModel:
     if call.method in READING_METHODS:
         return Nothing()
+    _bounded(call)
     if route.body is None:
         if call.body.strip():
             raise refusal(422, "this takes no body", "body", "leave the body out")
         return Nothing()
-    if len(call.body) > MAX_BODY_BYTES:
-        raise refusal(413, f"more than {MAX_BODY_BYTES} bytes", "body", "send less")
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise refusal(415, f"the body is {kind or 'of no stated type'}", "header.Content-Type", f"send {JSON}")
     return _validated(route.body, parse_object(call.body), "")
+
+
+def _bounded(call: Call) -> None:
+    """By the stated length: a body is never read to find out that it is too long."""
+    length = call.headers.get("content-length", "")
+    if not length and "transfer-encoding" in call.headers:
+        raise refusal(411, "a body without a stated length", "header.Content-Length", "state the length")
+    if len(length) > 9 or (length.isdecimal() and int(length) > MAX_BODY_BYTES):
+        raise refusal(413, f"more than {MAX_BODY_BYTES} bytes", "body", "send less")
 
 
 def _validated(kind: type[BaseModel], values: dict[str, Any], where: str) -> BaseModel:

@@ -1,0 +1,268 @@
+"""What the API takes and answers, where that is not a document of the floor as it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fluxfloor.contracts.base import Ident, Model, NonNegative, UtcMs
+from fluxfloor.contracts.events import ExportKind
+from fluxfloor.contracts.policy import Limits, Policy
+from fluxfloor.contracts.state import (
+    AccountView,
+    AuditRecord,
+    DecisionRow,
+    EquityPoint,
+    ExportRecord,
+    OrderRow,
+    RiskRow,
+    TradeRow,
+)
+from fluxfloor.reporting.overview import FlowPanel, HaltPanel, QuarantinePanel
+from fluxfloor.reporting.panels import DecisionPanel, PositionPanel
+from fluxfloor.webapi.paging import Limit, Paged
+from pydantic import Field, JsonValue, create_model
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Reason = Annotated[str, Field(min_length=3, max_length=300)]
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+class OverviewQuery(Model):
+    range: Literal["1d", "1w", "1m", "all"] = "all"
+
+
+class DecisionsQuery(Paged):
+    portfolio: Ident | None = None
+
+
+class AccountQuery(Paged):
+    """`account` may be left out while there is only one."""
+
+    account: Ident | None = None
+
+
+class NewestQuery(Model):
+    limit: Limit = 50
+
+
+class TicketQuery(Model):
+    ticket: str = Field(default="", max_length=1_000)
+
+
+class FileQuery(Model):
+    expires: int = Field(ge=0, lt=10**11)
+    signature: str = Field(max_length=200)
+
+
+# --- bodies ------------------------------------------------------------------------------------------------------
+
+
+class Login(Model):
+    user: Name
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class HaltRequest(Model):
+    """The kill switch. `scope` is "floor" or a portfolio; `flatten` also closes what is open."""
+
+    scope: Ident
+    reason: Reason
+    flatten: bool = False
+
+
+class ExportRequest(Model):
+    """Everything in [from_ms, to_ms)."""
+
+    kind: ExportKind
+    account_id: Ident
+    from_ms: UtcMs
+    to_ms: UtcMs
+
+
+def _override(name: str) -> Any:
+    field = Limits.model_fields[name]
+    return Annotated[field.annotation, Field(), *field.metadata] | None, None
+
+
+LimitOverrides: Any = create_model(
+    "LimitOverrides",
+    __base__=Model,
+    __doc__="Limits that differ from the preset, by name.",
+    **{name: _override(name) for name in Limits.model_fields},
+)
+
+
+class PolicyChange(Model):
+    """The whole of a policy's limits: a preset and what differs from it. `version` is the one you have seen."""
+
+    preset: Name
+    limits: LimitOverrides = Field(default_factory=LimitOverrides)
+    version: int = Field(ge=0, lt=2**53)
+
+
+# --- answers -----------------------------------------------------------------------------------------------------
+
+
+class SessionAnswer(Model):
+    user: str
+    expires_ms: int
+    token: str = ""
+
+
+class Accounts(Model):
+    items: tuple[AccountView, ...]
+
+
+class HeldPosition(PositionPanel):
+    account_id: str
+    portfolio_id: str
+    currency: str
+
+
+class Positions(Model):
+    items: tuple[HeldPosition, ...]
+
+
+class Decisions(Model):
+    items: tuple[DecisionRow, ...]
+    next_cursor: str | None
+
+
+class DecisionAnswer(Model):
+    """The decision as it was made, and as it reads."""
+
+    decision: DecisionRow
+    panel: DecisionPanel
+
+
+class Orders(Model):
+    items: tuple[OrderRow, ...]
+    next_cursor: str | None
+
+
+class Equity(Model):
+    items: tuple[EquityPoint, ...]
+    next_cursor: str | None
+
+
+class Trades(Model):
+    items: tuple[TradeRow, ...]
+    next_cursor: str | None
+
+
+class Risks(Model):
+    items: tuple[RiskRow, ...]
+    next_cursor: str | None
+
+
+class Audit(Model):
+    """`broken` names the first record of this page that was tampered with; "" is what it should be."""
+
+    items: tuple[AuditRecord, ...]
+    next_cursor: str | None
+    broken: str
+
+
+class Export(ExportRecord):
+    """`links` by format, each good for some minutes once followed."""
+
+    links: dict[str, str]
+
+
+class Exports(Model):
+    items: tuple[Export, ...]
+    next_cursor: str | None
+
+
+class Health(Model):
+    flow: FlowPanel
+
+
+class Quarantine(Model):
+    items: tuple[QuarantinePanel, ...]
+
+
+class WhyFact(Model):
+    """One fact of a story as the journal keeps it."""
+
+    at_ms: int
+    stage: str
+    event_id: str
+    type: str
+    data: dict[str, JsonValue]
+
+
+class Why(Model):
+    id: str
+    ids: tuple[str, ...]
+    lines: tuple[str, ...]
+    facts: tuple[WhyFact, ...]
+    cut: bool
+
+
+class Policies(Model):
+    items: tuple[Policy, ...]
+    presets: dict[str, Limits]
+
+
+class SenderAnswer(Model):
+    """A sender without anything secret: not even where its secret is kept."""
+
+    sender_id: str
+    portfolio_id: str
+    formats: tuple[str, ...]
+    signs: bool
+    allowed_ips: tuple[str, ...]
+    default_strategy: str
+    default_expected_alpha: NonNegative | None
+    max_lag_s: int
+    rate_per_minute: int
+    enabled: bool
+
+
+class Senders(Model):
+    items: tuple[SenderAnswer, ...]
+
+
+class StageAnswer(Model):
+    name: str
+    does: str
+    image: str
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    schedules: dict[str, str]
+    public: bool
+
+
+class TopicAnswer(Model):
+    name: str
+    key: str
+    carries: str
+    retention_hours: int
+
+
+class Topology(Model):
+    stages: tuple[StageAnswer, ...]
+    topics: tuple[TopicAnswer, ...]
+
+
+class Halts(Model):
+    items: tuple[HaltPanel, ...]
+
+
+class Resumed(Model):
+    """The halt that was lifted."""
+
+    was: HaltPanel
+
+
+class Released(Model):
+    quarantine_id: str
+    stage: str
+
+
+class Requested(Model):
+    """An export on its way: it stands in /v1/exports once its stage has taken it."""
+
+    export_id: str

@@ -1,0 +1,195 @@
+"""What people may look at. Every handler takes the context and what was asked, and returns its answer's model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fluxfloor.contracts.base import Document
+from fluxfloor.contracts.policy import PRESETS, Policy
+from fluxfloor.contracts.state import (
+    AccountView,
+    AuditRecord,
+    DecisionRow,
+    EquityPoint,
+    ExportRecord,
+    OrderRow,
+    RiskBook,
+    RiskRow,
+    Sender,
+    TradeRow,
+)
+from fluxfloor.ports import Query
+from fluxfloor.reporting import why as stories
+from fluxfloor.reporting.panels import decision_panel, position_panel
+from fluxfloor.topology import STAGES, TOPICS
+from fluxfloor.webapi import audit, journal
+from fluxfloor.webapi.paging import Paged, read_page
+from fluxfloor.webapi.problems import refusal
+from fluxfloor.webapi.routes import Asked, Nothing
+
+from functions.api import answers, gather, shown
+
+if TYPE_CHECKING:
+    from fluxfloor.runtime.context import Context
+
+D = TypeVar("D", bound=Document)
+Simple = Asked[Nothing, Nothing]
+MANY = 500
+
+
+def accounts(context: Context, _: Simple) -> answers.Accounts:
+    return answers.Accounts(items=gather.all_of(context.ports.store, AccountView, gather.ACCOUNTS))
+
+
+def positions(context: Context, _: Simple) -> answers.Positions:
+    store = context.ports.store
+    views = gather.all_of(store, AccountView, gather.ACCOUNTS)
+    books = gather.by_id(store, RiskBook, sorted({view.portfolio_id for view in views}))
+    sizes = gather.lot_sizes(context, {item.instrument_id for view in views for item in view.positions})
+    return answers.Positions(
+        items=tuple(item for view in views for item in _held(view, books.get(view.portfolio_id), sizes))
+    )
+
+
+def _held(view: AccountView, book: RiskBook | None, sizes: Any) -> list[answers.HeldPosition]:
+    parts = list(book.positions.values()) if book else []
+    whose = {"account_id": view.id, "portfolio_id": view.portfolio_id, "currency": view.currency}
+    panels = [
+        position_panel(item, view.equity, [part for part in parts if part.instrument_id == item.instrument_id], sizes)
+        for item in view.positions
+        if item.lots
+    ]
+    return [answers.HeldPosition(**whose, **dict(panel)) for panel in panels]
+
+
+def decisions(context: Context, asked: Asked[answers.DecisionsQuery, Nothing]) -> answers.Decisions:
+    portfolio = asked.query.portfolio
+    where = {"portfolio_id": portfolio} if portfolio else {}
+    items, cursor = _page(context, DecisionRow, asked.query, where)
+    return answers.Decisions(items=items, next_cursor=cursor)
+
+
+def decision(context: Context, asked: Simple) -> answers.DecisionAnswer:
+    row = context.read(DecisionRow.key(asked.path["id"]))
+    if row is None:
+        raise refusal(404, "no decision has this id", "path.id", "take one from /v1/decisions")
+    sizes = gather.lot_sizes(context, {row.decision.instrument_id})
+    return answers.DecisionAnswer(decision=row, panel=decision_panel(row, sizes))
+
+
+def orders(context: Context, asked: Asked[Paged, Nothing]) -> answers.Orders:
+    items, cursor = _page(context, OrderRow, asked.query, {})
+    return answers.Orders(items=items, next_cursor=cursor)
+
+
+def equity(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> answers.Equity:
+    where = {"account_id": _account(context, asked.query)}
+    items, cursor = _page(context, EquityPoint, asked.query, where)
+    return answers.Equity(items=items, next_cursor=cursor)
+
+
+def trades(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> answers.Trades:
+    where = {"account_id": _account(context, asked.query)}
+    items, cursor = _page(context, TradeRow, asked.query, where, order_by="exit_ms")
+    return answers.Trades(items=items, next_cursor=cursor)
+
+
+def _account(context: Context, query: answers.AccountQuery) -> str:
+    known = list(context.settings.accounts)
+    if query.account is None and len(known) != 1:
+        raise refusal(422, "which account?", "query.account", f"send one of {', '.join(known)}")
+    return query.account or known[0]
+
+
+def risks(context: Context, asked: Asked[Paged, Nothing]) -> answers.Risks:
+    items, cursor = _page(context, RiskRow, asked.query, {})
+    return answers.Risks(items=items, next_cursor=cursor)
+
+
+def health(context: Context, _: Simple) -> answers.Health:
+    return answers.Health(flow=shown.flow(context))
+
+
+def quarantine(context: Context, asked: Asked[answers.NewestQuery, Nothing]) -> answers.Quarantine:
+    records = gather.quarantined(context.ports.store, asked.query.limit)
+    return answers.Quarantine(items=tuple(shown.quarantine_panel(record) for record in records))
+
+
+def halts(context: Context, _: Simple) -> answers.Halts:
+    return answers.Halts(items=shown.halts(context))
+
+
+def why(context: Context, asked: Simple) -> answers.Why:
+    story = journal.collect(context.ports.store, asked.path["id"])
+    if story.empty:
+        fix = "ask about a signal, decision, intent, client order, trade or export"
+        raise refusal(404, "nothing in the journal is about this id", "path.id", fix)
+    facts = tuple(
+        answers.WhyFact(
+            at_ms=step.at_ms, stage=step.stage, event_id=record["event_id"], type=record["type"], data=record["data"]
+        )
+        for step in story.steps
+        for record in step.facts
+    )
+    return answers.Why(id=story.id, ids=story.ids, lines=tuple(stories.tell(story)), facts=facts, cut=story.cut)
+
+
+def audit_log(context: Context, asked: Asked[Paged, Nothing]) -> answers.Audit:
+    items, cursor = _page(context, AuditRecord, asked.query, {})
+    return answers.Audit(items=items, next_cursor=cursor, broken=audit.broken(items))
+
+
+def exports(context: Context, asked: Asked[Paged, Nothing]) -> answers.Exports:
+    items, cursor = _page(context, ExportRecord, asked.query, {})
+    return answers.Exports(items=tuple(shown.export(record) for record in items), next_cursor=cursor)
+
+
+def export(context: Context, asked: Simple) -> answers.Export:
+    return shown.export(shown.export_record(context, asked.path["id"]))
+
+
+def policies(context: Context, _: Simple) -> answers.Policies:
+    return answers.Policies(items=gather.all_of(context.ports.store, Policy, MANY), presets=PRESETS)
+
+
+def policy(context: Context, asked: Simple) -> Policy:
+    found = context.read(Policy.key(asked.path["portfolio"]))
+    if found is None:
+        raise refusal(404, "no portfolio has this name", "path.portfolio", "take one from /v1/policies")
+    return found
+
+
+def senders(context: Context, _: Simple) -> answers.Senders:
+    found = gather.all_of(context.ports.store, Sender, MANY)
+    return answers.Senders(items=tuple(shown.sender(item) for item in found))
+
+
+def topology(_context: Context, _: Simple) -> answers.Topology:
+    stages = tuple(
+        answers.StageAnswer(
+            name=stage.name, does=stage.does, image=stage.image, consumes=stage.topics, produces=stage.produces,
+            schedules={schedule.job: schedule.cron for schedule in stage.schedules}, public=stage.public,
+        )
+        for stage in STAGES.values()
+    )  # fmt: skip
+    topics = tuple(
+        answers.TopicAnswer(name=item.name, key=item.key, carries=item.carries, retention_hours=item.retention_hours)
+        for item in TOPICS.values()
+    )
+    return answers.Topology(stages=stages, topics=topics)
+
+
+def _page(
+    context: Context, kind: type[D], asked: Paged, equals: dict[str, str], order_by: str = "ts_event_ms"
+) -> tuple[tuple[D, ...], str | None]:
+    query = Query(
+        kind.collection, tuple((name, "==", value) for name, value in equals.items()), order_by=order_by,
+        database=kind.database,
+    )  # fmt: skip
+    found = read_page(context.ports.store, query, asked)
+    return _decoded(kind, found.rows), found.next_cursor
+
+
+def _decoded(kind: type[D], rows: Sequence[Any]) -> tuple[D, ...]:
+    return tuple(kind.decode(row.data) for row in rows if row.data is not None)

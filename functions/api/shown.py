@@ -1,0 +1,109 @@
+"""Documents as people see them, and the one answer that the page is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fluxfloor.contracts.policy import FLOOR, Halt
+from fluxfloor.contracts.state import ExportRecord, Sender, StageHealth
+from fluxfloor.reporting.curve import RANGES_MS
+from fluxfloor.reporting.overview import AccountPanel, FlowPanel, HaltPanel, Overview, QuarantinePanel, account_panel
+from fluxfloor.reporting.panels import decision_panel, order_panel
+from fluxfloor.topology import RELEASES, STAGES
+from fluxfloor.webapi.problems import refusal
+from fluxfloor.webapi.routes import Asked, Nothing
+
+from functions.api import answers, gather
+from functions.api.desk import desk_of
+from functions.api.flow import flow as drawn
+
+if TYPE_CHECKING:
+    from fluxfloor.runtime.context import Context
+
+    from functions.api.gather import Gathered
+
+HELD = "held"
+
+
+def overview(context: Context, asked: Asked[answers.OverviewQuery, Nothing]) -> Overview:
+    """Everything for the page. It holds no clock, so that it stays the same, and is not sent again, while nothing
+    changes."""
+    desk, store = desk_of(context), context.ports.store
+    found = desk.gathered(lambda: gather.look(store), lambda: gather.gather(context, desk.curves))
+    waiting = tuple(quarantine_panel(record) for record in found.quarantine if record["state"] == HELD)
+    return Overview(
+        mode=context.settings.mode, user=asked.actor, as_of_ms=_as_of_ms(found), poll_ms=context.settings.api.poll_ms,
+        scopes=scopes(context), halts=tuple(halt_panel(halt) for halt in found.halts),
+        accounts=account_panels(found, RANGES_MS[asked.query.range]), flow=drawn(found.health), risks=found.risks,
+        decisions=tuple(decision_panel(row, found.lot_sizes) for row in found.decisions),
+        orders=tuple(order_panel(row, found.lot_sizes) for row in found.orders), quarantine=waiting,
+    )  # fmt: skip
+
+
+def account_panels(found: Gathered, span_ms: int | None) -> tuple[AccountPanel, ...]:
+    return tuple(
+        account_panel(
+            view, found.books.get(view.portfolio_id), found.policies.get(view.portfolio_id), found.marks[view.id],
+            span_ms, found.lot_sizes,
+        )
+        for view in sorted(found.accounts, key=lambda view: view.id)
+    )  # fmt: skip
+
+
+def _as_of_ms(found: Gathered) -> int:
+    times = [view.ts_event_ms for view in found.accounts]
+    times += [row.ts_event_ms for row in found.decisions] + [row.ts_event_ms for row in found.orders]
+    return max([*times, *(row.ts_event_ms for row in found.risks)], default=0)
+
+
+def scopes(context: Context) -> tuple[str, ...]:
+    """What can be halted: everything, or one portfolio."""
+    return (FLOOR, *context.settings.portfolios)
+
+
+def flow(context: Context) -> FlowPanel:
+    return drawn(gather.by_id(context.ports.store, StageHealth, list(STAGES)))
+
+
+def halts(context: Context) -> tuple[HaltPanel, ...]:
+    return tuple(halt_panel(halt) for halt in gather.all_of(context.ports.store, Halt, gather.HALTS))
+
+
+def halt_panel(halt: Halt) -> HaltPanel:
+    return HaltPanel(
+        scope=halt.id, reason=halt.reason, raised_by=halt.raised_by, flatten=halt.flatten, ts_event_ms=halt.ts_event_ms
+    )
+
+
+def quarantine_panel(record: dict[str, Any]) -> QuarantinePanel:
+    return QuarantinePanel(
+        quarantine_id=record["id"], stage=record["stage"], type=record["attributes"].get("type", ""),
+        reason=record["reason"], error=record["error"], state=record["state"], at_ms=record["at_ms"],
+        releasable=record["state"] == HELD and takes_releases(record["stage"]),
+    )  # fmt: skip
+
+
+def takes_releases(stage: str) -> bool:
+    return stage in STAGES and RELEASES.topic in STAGES[stage].topics
+
+
+def sender(found: Sender) -> answers.SenderAnswer:
+    return answers.SenderAnswer(
+        sender_id=found.id, portfolio_id=found.portfolio_id, formats=found.formats, signs=bool(found.hmac_header),
+        allowed_ips=found.allowed_ips, default_strategy=found.default_strategy,
+        default_expected_alpha=found.default_expected_alpha, max_lag_s=found.max_lag_s,
+        rate_per_minute=found.rate_per_minute, enabled=found.enabled,
+    )  # fmt: skip
+
+
+def export(record: ExportRecord) -> answers.Export:
+    """Links lead through the API, which signs an address when one is followed: signing costs a call on Google."""
+    links = {kind: f"/v1/exports/{record.id}/files/{kind}" for kind in record.files}
+    return answers.Export(**dict(record), links=links)
+
+
+def export_record(context: Context, export_id: str) -> ExportRecord:
+    found = context.read(ExportRecord.key(export_id))
+    if found is None:
+        raise refusal(404, "no export has this id, or its stage has not taken it yet", "path.id", "see /v1/exports")
+    return found

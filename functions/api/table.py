@@ -1,0 +1,83 @@
+"""The route table of the floor's API: every address there is, in one place."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import fluxfloor
+from fluxfloor.contracts.policy import Policy
+from fluxfloor.reporting.overview import HaltPanel, Overview
+from fluxfloor.webapi.openapi import document
+from fluxfloor.webapi.paging import Paged
+from fluxfloor.webapi.routes import Table
+
+from functions.api import answers as a
+from functions.api import pages, people, reads, shown, writes
+
+ABOUT = (
+    "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
+    "times are UTC milliseconds. Errors are Problem+JSON (RFC 9457) and name field and fix. Every change needs an "
+    "Idempotency-Key: the same key with the same body is answered the same again."
+)
+
+table = Table()
+
+# --- people ------------------------------------------------------------------------------------------------------
+
+table.write(
+    "POST", "/v1/session", "Log in", a.SessionAnswer, body=a.Login, public=True, needs_key=False, problems=(401, 429)
+)(people.log_in)
+table.get("/v1/session", "Who is logged in", a.SessionAnswer)(people.who)
+table.write("DELETE", "/v1/session", "Log out", None, public=True, needs_key=False, status=204)(people.log_out)
+
+# --- reads -------------------------------------------------------------------------------------------------------
+
+table.get("/v1/overview", "Everything the page shows", Overview, query=a.OverviewQuery)(shown.overview)
+table.get("/v1/accounts", "The latest state of every account", a.Accounts)(reads.accounts)
+table.get("/v1/positions", "Every open position", a.Positions)(reads.positions)
+table.get("/v1/decisions", "Decisions, newest first", a.Decisions, query=a.DecisionsQuery)(reads.decisions)
+table.get("/v1/decisions/{id}", "One decision with its waterfall", a.DecisionAnswer)(reads.decision)
+table.get("/v1/orders", "Orders, last changed first", a.Orders, query=Paged)(reads.orders)
+table.get("/v1/equity", "An account's equity, newest first", a.Equity, query=a.AccountQuery)(reads.equity)
+table.get("/v1/trades", "An account's closed trades, newest first", a.Trades, query=a.AccountQuery)(reads.trades)
+table.get("/v1/risks", "What people should know, newest first", a.Risks, query=Paged)(reads.risks)
+table.get("/v1/health", "Every stage along the flow, and whether it keeps up", a.Health)(reads.health)
+table.get("/v1/quarantine", "Messages that could not be handled", a.Quarantine, query=a.NewestQuery)(reads.quarantine)
+table.get("/v1/why/{id}", "The whole story of a signal, decision, order or trade", a.Why)(reads.why)
+table.get("/v1/audit", "Who did what, newest first", a.Audit, query=Paged)(reads.audit_log)
+table.get("/v1/policies", "The limits of every portfolio, and the presets", a.Policies)(reads.policies)
+table.get("/v1/policies/{portfolio}", "The limits of one portfolio", Policy)(reads.policy)
+table.get("/v1/senders", "Who may send signals", a.Senders)(reads.senders)
+table.get("/v1/topology", "Stages and topics", a.Topology)(reads.topology)
+table.get("/v1/openapi.json", "This description", None, public=True)(pages.openapi)
+
+# --- changes -----------------------------------------------------------------------------------------------------
+
+table.get("/v1/halts", "What is halted", a.Halts)(reads.halts)
+table.write("POST", "/v1/halts", "The kill switch", HaltPanel, body=a.HaltRequest)(writes.halt)
+table.write("DELETE", "/v1/halts/{scope}", "Resume what was halted", a.Resumed)(writes.resume)
+table.write("POST", "/v1/quarantine/{id}/release", "Let the stage take it again", a.Released, status=202)(
+    writes.release
+)
+table.write("PUT", "/v1/policies/{portfolio}", "Set a portfolio's limits", Policy, body=a.PolicyChange)(
+    writes.set_policy
+)
+table.get("/v1/exports", "Exports, newest first", a.Exports, query=Paged)(reads.exports)
+table.write("POST", "/v1/exports", "Ask for an export", a.Requested, body=a.ExportRequest, status=202)(
+    writes.request_export
+)
+table.get("/v1/exports/{id}", "One export", a.Export)(reads.export)
+table.get("/v1/exports/{id}/files/{format}", "Leads to the file", None, status=303)(pages.export_file)
+
+# --- what is not the API -----------------------------------------------------------------------------------------
+
+table.get("/", "The page", None, public=True)(pages.page)
+table.get("/assets/{name}", "What the page needs", None, public=True)(pages.asset)
+table.get("/login", "Log in by a ticket", None, query=a.TicketQuery, public=True)(people.log_in_by_ticket)
+table.get("/files/*", "A file under a signed link", None, query=a.FileQuery, public=True)(pages.blob)
+
+
+@cache
+def described() -> dict[str, Any]:
+    return document(table, "Fluxfloor", fluxfloor.__version__, ABOUT)

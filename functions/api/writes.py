@@ -1,0 +1,171 @@
+"""What people may change. Each change is one commit: what it does, the fact that tells of it, and its audit record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fluxfloor.contracts.events import ExportRequested, QuarantineReleased, RiskRaised, Severity
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.journal import QUARANTINE
+from fluxfloor.contracts.policy import PRESETS, Halt, Limits, Policy
+from fluxfloor.ports import Ref
+from fluxfloor.reporting.overview import HaltPanel
+from fluxfloor.topology import FLOOR_DATABASES
+from fluxfloor.webapi import audit, changes
+from fluxfloor.webapi.http import Reply
+from fluxfloor.webapi.problems import invalid, refusal
+from fluxfloor.webapi.routes import Asked, Nothing
+from pydantic import ValidationError
+
+from functions.api import answers, shown
+from functions.api.desk import desk_of
+
+if TYPE_CHECKING:
+    from fluxfloor.runtime.context import Context
+    from fluxfloor.runtime.work import Work
+
+LONGEST_EXPORT_MS = 5 * 366 * 86_400_000
+
+
+def halt(context: Context, asked: Asked[Nothing, answers.HaltRequest]) -> Reply:
+    """The kill switch. A halt that stands stays as it is, but for a wish to flatten, which is added to it."""
+    wish, actor = asked.body, asked.actor
+    if wish.scope not in shown.scopes(context):
+        raise refusal(422, "there is no such scope", "scope", f"send one of {', '.join(shown.scopes(context))}")
+    text = f"{actor} halted {wish.scope}{' and flattens it' if wish.flatten else ''}: {wish.reason}"
+    raised = RiskRaised(
+        kind="halted", scope=wish.scope, severity=Severity.CRITICAL, message=text, ts_event_ms=context.now_ms,
+        details={"by": actor, "flatten": str(wish.flatten).lower()},
+    )  # fmt: skip
+
+    def decide(work: Work) -> HaltPanel:
+        (standing,) = work.read(Halt.key(wish.scope))
+        made = standing or Halt(
+            id=wish.scope, reason=wish.reason, raised_by=actor, flatten=wish.flatten, ts_event_ms=work.now_ms
+        )
+        made = made.model_copy(update={"flatten": made.flatten or wish.flatten})
+        work.write(made)
+        work.emit(raised)
+        audit.record(work, actor, "halt.raised", wish.scope, reason=wish.reason, flatten=wish.flatten)
+        return shown.halt_panel(made)
+
+    return _done(context, changes.commit(context, asked, raised, decide))
+
+
+def resume(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
+    """Only a person lifts a halt, and this is where."""
+    scope, actor = asked.path["scope"], asked.actor
+    raised = RiskRaised(
+        kind="resumed", scope=scope, severity=Severity.WARNING, message=f"{actor} resumed {scope}",
+        ts_event_ms=context.now_ms, details={"by": actor},
+    )  # fmt: skip
+
+    def decide(work: Work) -> answers.Resumed:
+        (standing,) = work.read(Halt.key(scope))
+        if standing is None:
+            raise refusal(404, f"{scope} is not halted", "path.scope", "see /v1/halts for what is")
+        work.delete(standing)
+        work.emit(raised)
+        audit.record(work, actor, "halt.lifted", scope, was=standing.reason)
+        return answers.Resumed(was=shown.halt_panel(standing))
+
+    return _done(context, changes.commit(context, asked, raised, decide))
+
+
+def release(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
+    """The stage takes the message again. What was decided meanwhile is not decided twice: its claim sees to it."""
+    quarantine_id, actor = asked.path["id"], asked.actor
+    stage = quarantine_id.partition(":")[0]
+    released = QuarantineReleased(quarantine_id=quarantine_id, stage=stage, released_by=actor)
+
+    def decide(work: Work) -> answers.Released:
+        _releasable(context, quarantine_id)
+        work.emit(released)
+        audit.record(work, actor, "quarantine.released", quarantine_id)
+        return answers.Released(quarantine_id=quarantine_id, stage=stage)
+
+    return _done(context, changes.commit(context, asked, released, decide, status=202))
+
+
+def _releasable(context: Context, quarantine_id: str) -> dict[str, Any]:
+    """Raises ApiError 404 or 409. Read outside of the commit: the stage itself looks again before it acts."""
+    refs = [Ref(QUARANTINE, quarantine_id, database) for database in FLOOR_DATABASES]
+    record = next((item.data for item in context.ports.store.read(refs) if item.data is not None), None)
+    if record is None:
+        raise refusal(404, "no message is quarantined under this id", "path.id", "take one from /v1/quarantine")
+    if record["state"] != shown.HELD:
+        raise refusal(409, f"this message is {record['state']} already", "path.id", "nothing is left to do")
+    if not shown.takes_releases(record["stage"]):
+        raise refusal(409, f"{record['stage']} takes nothing from the bus", "path.id", "let its sender send it again")
+    return record
+
+
+def request_export(context: Context, asked: Asked[Nothing, answers.ExportRequest]) -> Reply:
+    wish, actor = asked.body, asked.actor
+    _checked_span(context, wish)
+    export_id = digest("export", actor, asked.key)
+    requested = ExportRequested(
+        export_id=export_id, kind=wish.kind, account_id=wish.account_id, from_ms=wish.from_ms, to_ms=wish.to_ms,
+        requested_by=actor,
+    )  # fmt: skip
+
+    def decide(work: Work) -> answers.Requested:
+        work.emit(requested)
+        audit.record(work, actor, "export.requested", export_id, kind=wish.kind, account=wish.account_id)
+        return answers.Requested(export_id=export_id)
+
+    return _done(context, changes.commit(context, asked, requested, decide, status=202))
+
+
+def _checked_span(context: Context, wish: answers.ExportRequest) -> None:
+    known = list(context.settings.accounts)
+    if wish.account_id not in known:
+        raise refusal(422, "there is no such account", "account_id", f"send one of {', '.join(known)}")
+    if not wish.from_ms < wish.to_ms <= wish.from_ms + LONGEST_EXPORT_MS:
+        raise refusal(422, "must be after from_ms, and at most five years", "to_ms", "send a later or a nearer time")
+
+
+def set_policy(context: Context, asked: Asked[Nothing, answers.PolicyChange]) -> Reply:
+    """Replaces the limits of a portfolio. Its account and currency stay: those are for the settings to say."""
+    portfolio, actor = asked.path["portfolio"], asked.actor
+    limits = _limits(asked.body)
+    raised = RiskRaised(
+        kind="policy_changed", scope=portfolio, severity=Severity.INFO, ts_event_ms=context.now_ms,
+        message=f"{actor} changed the limits of {portfolio}", details={"by": actor, "preset": asked.body.preset},
+    )  # fmt: skip
+
+    def decide(work: Work) -> Policy:
+        (kept,) = work.read(Policy.key(portfolio))
+        if kept is None:
+            raise refusal(404, "no portfolio has this name", "path.portfolio", "take one from /v1/policies")
+        if kept.version != asked.body.version:
+            fix = f"read it again: it is at version {kept.version}"
+            raise refusal(409, "the policy has changed since", "version", fix)
+        changed = kept.model_copy(update={"preset": asked.body.preset, "limits": limits})
+        work.write(changed)
+        work.emit(raised)
+        audit.record(work, actor, "policy.changed", portfolio, **_differences(kept, changed))
+        return changed if changed == kept else changed.model_copy(update={"version": kept.version + 1})
+
+    return _done(context, changes.commit(context, asked, raised, decide))
+
+
+def _limits(change: answers.PolicyChange) -> Limits:
+    if change.preset not in PRESETS:
+        raise refusal(422, "there is no such preset", "preset", f"send one of {', '.join(PRESETS)}")
+    overrides = change.limits.model_dump(exclude_unset=True)
+    try:
+        return Limits.model_validate({**PRESETS[change.preset].model_dump(), **overrides})
+    except ValidationError as problem:
+        raise invalid(problem, "limits", tuple(Limits.model_fields)) from None
+
+
+def _differences(before: Policy, after: Policy) -> dict[str, str]:
+    old = {"preset": before.preset, **before.limits.model_dump(mode="json")}
+    new = {"preset": after.preset, **after.limits.model_dump(mode="json")}
+    return {name: f"{old[name]} → {new[name]}" for name in new if old[name] != new[name]}
+
+
+def _done(context: Context, reply: Reply) -> Reply:
+    desk_of(context).forget()
+    return reply
