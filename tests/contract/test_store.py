@@ -148,7 +148,7 @@ def test_absence_holds_while_nothing_appears(store: Store) -> None:
     assert read(store, HALT).data is None
 
 
-@pytest.mark.parametrize("data", [{"version": 3}, {"rows": [1]}, {"odd|name.": {"a": None}}, {}])
+@pytest.mark.parametrize("data", [{"version": 3, "rows": [1]}, {"rows": [1], "a": 1}, {"odd|name.": {"a": None}}, {}])
 def test_verifying_leaves_a_document_as_it_was(store: Store, data: dict[str, Any]) -> None:
     seen = create(store, POLICY, **data)
     store.commit(Commit(creates={Ref("journal", "a"): {}}, verifies={POLICY: seen}))
