@@ -189,6 +189,16 @@ def test_only_old_bars_need_no_ohlc(source: Source, kraken: KrakenRest) -> None:
     assert not kraken.asked("OHLC")
 
 
+def test_trades_of_one_millisecond_keep_the_order_of_their_numbers(source: Source, kraken: KrakenRest) -> None:
+    since_ms = floor(NOW_MS, "1m") - 2_000 * MINUTE
+    at_s, end = since_ms / 1_000 + 1, f"{since_ms + 1_000}000000"
+    trades = [["10.0", "1.0", at_s, "b", "l", "", 999], ["11.0", "1.0", at_s, "b", "l", "", 1000]]
+    for page in (trades, []):
+        kraken.fail("Trades", Fault(body=json.dumps({"error": [], "result": {"XBTUSDT": page, "last": end}})))
+    candles = source.data.candles(BTC, "1m", since_ms, since_ms + MINUTE)
+    assert rows(candles).tolist() == [[since_ms, 10.0, 11.0, 10.0, 11.0, 2.0]]
+
+
 def test_a_venue_that_pages_back_is_paged(kraken: KrakenRest, clock: VirtualClock) -> None:
     paging = Source(kraken.url, clock, traits=Traits())
     until_ms = floor(NOW_MS, "1m")

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import exp, sin, tau
@@ -222,7 +223,10 @@ def _handler(venue: KrakenRest) -> type[BaseHTTPRequestHandler]:
             self._send(fault.status, fault.body, fault.headers)
 
         def _send(self, status: int, body: str, headers: dict[str, str]) -> None:
-            data = body.encode()
+            with suppress(ConnectionError):  # who timed out has left
+                self._write(status, body.encode(), headers)
+
+        def _write(self, status: int, data: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, value)
