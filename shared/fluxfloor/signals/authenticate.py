@@ -15,6 +15,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -25,12 +26,13 @@ from fluxfloor.signals.refusals import Refused
 
 SECRET_HEADER: Final = "x-fluxfloor-secret"
 DEFAULT_SIGNATURE_HEADER: Final = "x-fluxfloor-signature"
+MAX_CANDIDATES: Final = 64  # an array of signals may carry the secret in each; nobody gets a dictionary tried
 DECOY: Final = "a secret that belongs to nobody and never matches"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # The three sentences and both codes are equally long: the bodies of 401 and 404 differ in no byte count.
-_UNKNOWN = "No sender with this id takes signals here. "
+_UNKNOWN = "No sender with that id takes any signal here"
 _MISSING = "The request carries no secret for its sender"
 _INVALID = "The secret that was sent is not the sender's"
 _FIX = (
@@ -95,7 +97,7 @@ def _signature(request: Request, hmac_header: str) -> bytes:
 def _candidates(request: Request, document: Json) -> list[str]:
     scheme, _, bearer = request.header("authorization").partition(" ")
     carried = [request.header(SECRET_HEADER).strip(), bearer.strip() if scheme.lower() == "bearer" else ""]
-    return [*carried, *secrets_in(document)]
+    return [*carried, *islice(secrets_in(document), MAX_CANDIDATES)]
 
 
 def _offered(request: Request, document: Json) -> bool:

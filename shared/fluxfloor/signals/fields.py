@@ -70,8 +70,9 @@ class Fields:
     def agreed(self, *names: str, same: Callable[[str], str] = canonical_word) -> Found | None:
         """The same, for what decides a trade: when several of the names are there they must mean the same."""
         all_found = [found for name in names if (found := self.find(name)) is not None]
-        for found in all_found[1:]:
-            if same(_text(found)) != same(_text(all_found[0])):
+        meanings = [same(_text(found)) for found in all_found]
+        for found, meaning in zip(all_found, meanings, strict=True):
+            if meaning != meanings[0]:
                 raise contradiction(all_found[0], found)
         return all_found[0] if all_found else None
 

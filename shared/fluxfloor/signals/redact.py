@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from fluxfloor.signals.parse import Json
@@ -21,8 +22,9 @@ SECRET_FIELDS: Final = frozenset(
         "webhooksecret", "webhooktoken", "webhookpassword",
     }
 )  # fmt: skip
-MIN_SCRUBBED = 8  # a shorter secret is cut out of texts only where it is the whole text: "buy" must stay tradeable
+MIN_SCRUBBED = 8  # a shorter secret may be part of a word: signals lose it only where it is the whole text
 
+_SHORT_ESCAPES: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 # A secret's name in any spelling ("secret_key", "Secret-Key"), a separator, and its value: quoted, or up to the next.
 _IN_TEXT = re.compile(
     r"(?P<head>(?<![A-Za-z0-9_-])(?P<name>[A-Za-z][A-Za-z_-]{0,30}+)[\"']?[ \t]*[:=][ \t]*)"
@@ -30,6 +32,7 @@ _IN_TEXT = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def canonical_name(name: str) -> str:
     """One spelling of a field's name: "Secret-Key", "secret_key" and "secretKey" are the same."""
     return re.sub(r"[\W_]+", "", name).lower()
@@ -106,4 +109,5 @@ def _spellings(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")
     escaped = "".join(rf"\\u(?i:{units[i : i + 2].hex()})" for i in range(0, len(units), 2))
     percent = "".join(f"%(?i:{byte:02x})" for byte in character.encode("utf-8", "replace"))
-    return rf"(?:\\?{re.escape(character)}|{escaped}|{percent})"
+    short = rf"|\\{_SHORT_ESCAPES[character]}" if character in _SHORT_ESCAPES else ""
+    return rf"(?:\\?{re.escape(character)}|{escaped}|{percent}{short})"

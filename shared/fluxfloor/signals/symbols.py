@@ -55,13 +55,15 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """A sender's symbol, taken apart. `quote` is "" where base and quote are joined or there is no quote."""
+    """A sender's symbol, taken apart. `quote` is "" where base and quote are joined or there is no quote; `bases` and
+    `quotes` are what these may be called by everybody else."""
 
     text: str
     base: str
     quote: str
     kinds: frozenset[Kind]
-    speller: str
+    bases: frozenset[str]
+    quotes: frozenset[str]
 
 
 def resolve(wanted: Wanted, default_venue: str, catalogs: Mapping[str, InstrumentCatalog]) -> Resolved:
@@ -145,7 +147,7 @@ def _spell(symbol: str, wanted: Wanted, speller: str) -> _Spelling:
         kinds = frozenset({Kind.PERPETUAL})
     parts = [part for part in _SEPARATORS.split(bare) if part]
     base, quote = (parts[0], parts[1]) if len(parts) == 2 else ("".join(parts), "")
-    return _Spelling(text, base, quote, kinds, speller)
+    return _Spelling(text, base, quote, kinds, _common(base, speller), _common(quote, speller))
 
 
 def _kind_differs(wanted: Wanted) -> Refused:
@@ -174,24 +176,26 @@ def _expires(instrument: Instrument, expiry: str) -> bool:
 
 
 def _is_pair(instrument: Instrument, spelling: _Spelling) -> bool:
-    bases = _names(instrument.base, spelling.speller)
-    quotes = _names(instrument.quote, spelling.speller)
+    base, quote = instrument.base.upper(), instrument.quote.upper()
     if spelling.quote:
-        return spelling.base in bases and spelling.quote in quotes
-    return any(spelling.base == base + quote for base in bases for quote in quotes)
+        return base in spelling.bases and quote in spelling.quotes
+    return base + quote in spelling.bases
 
 
 def _is_base(instrument: Instrument, spelling: _Spelling, currency: str) -> bool:
     """The base alone; a currency beside it narrows the choice."""
-    if spelling.quote or (currency and currency not in _names(instrument.quote, spelling.speller)):
+    if spelling.quote or (currency and instrument.quote.upper() != currency):
         return False
-    return spelling.base in _names(instrument.base, spelling.speller)
+    return instrument.base.upper() in spelling.bases
 
 
-def _names(asset: str, speller: str) -> set[str]:
-    """The asset's name, and what the speller calls it."""
-    asset = asset.upper()
-    return {asset} | {own for own, common in ALIASES.get(speller, {}).items() if common == asset}
+def _common(name: str, speller: str) -> frozenset[str]:
+    """The name as it is, and with the speller's own names of assets at either end replaced by the common ones."""
+    names = {name}
+    for own, common in ALIASES.get(speller, {}).items():
+        names |= {common + one.removeprefix(own) for one in names if one.startswith(own)}
+        names |= {one.removesuffix(own) + common for one in names if one.endswith(own)}
+    return frozenset(names)
 
 
 def _ambiguous(wanted: Wanted, matches: list[Instrument]) -> Refused:

@@ -61,7 +61,7 @@ def recognises(document: Json) -> bool:
     if not isinstance(document, str):
         return False
     pairs = [_pair(part) for part in _parts(document)]
-    return pairs[0] is not None and any(pair and canonical_name(pair[0]) in _CLAIMED for pair in pairs)
+    return bool(pairs) and pairs[0] is not None and any(pair and canonical_name(pair[0]) in _CLAIMED for pair in pairs)
 
 
 def read(document: Json, context: Context, path: str) -> list[Draft]:

@@ -33,6 +33,7 @@ from fluxfloor.signals.words import canonical_word
 
 name: Final = "standard"
 
+_OWN: Final = frozenset({"direction", "notional", "weight", "fraction"})
 _LEGS: Final = ("legs", "signal_legs")
 _SENT: Final = ("timestamp", "time", "sentat", "signalsentepoch")
 _SIGNAL_NAMES: Final = (
@@ -59,7 +60,9 @@ def recognises(document: Json) -> bool:
     if not names.isdisjoint({"legs", "signallegs", "signaltype", "targetposition"}):
         return True
     word = canonical_word(str(document.get("action", "")))
-    return word in ("entry", "target", "scalein", "scaleout") or {"instrument", "direction"} <= names
+    if word in ("entry", "target", "scalein", "scaleout"):
+        return True
+    return "instrument" in names and (word in KINDS or not names.isdisjoint(_OWN))
 
 
 def read(document: Json, context: Context, path: str) -> list[Draft]:

@@ -33,6 +33,7 @@ BEFORE: Final = ("prevmarketposition", "strategyprevmarketposition", "strategyin
 BEFORE_SIZE: Final = tuple(f"{one}size" for one in BEFORE)
 _HELD: Final = ("direction", "positionside")
 _TERMS: Final = TermNames(order_type=("ordertype", "strategyordertype", "type"))
+_OTHER_SIZES: Final = ("notional", "weight", "fraction", "qtypercent", "quantitypercent", "riskpercent")
 _BAR: Final = ("open", "high", "low")
 _CLAIMED: Final = frozenset({*alert.SYMBOL, *alert.ACTION, *NOW, *BEFORE})
 
@@ -49,6 +50,7 @@ def read(document: Json, context: Context, path: str) -> list[Draft]:
         fix = "Send only what is to be traded."
         raise Refused("no_change", "A heartbeat asks for no trade.", field=fields.at("heartbeat"), fix=fix)
     check_leverage(fields)
+    fields.refuse(_OTHER_SIZES, "is a size this format does not have.", "Send quantity, or use the standard format.")
     made, word, position = read_moves(fields)
     order = alert.Order(
         wanted, alert.read_identity(fields, wanted, word, position), partial(read_terms, fields, _TERMS)
