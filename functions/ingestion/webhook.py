@@ -35,6 +35,7 @@ PATH = "/webhooks/"
 STRANGERS_PER_MINUTE = 60  # unproved requests from one address, before they are not looked at any more
 _buckets: dict[str, ratelimit.Bucket] = {}  # of this instance: a guard against floods, not a promise
 MAX_BUCKETS = 10_000
+REPEATED = {"Fluxfloor-Webhook": "duplicate"}  # the body of a repeat is the first answer's; only this tells
 
 Answer = tuple[bytes, int, dict[str, str]]
 
@@ -71,7 +72,7 @@ def _take(context: Context, sender_id: str, request: Request) -> Answer:
         raise Refused("unknown_sender", "")
     repeated = _first_answer(context, (accepted.event_id, *accepted.also))
     if repeated is not None:
-        return _json(repeated, 200)
+        return _json(repeated, 200, REPEATED)
     _limit(context, f"sender:{sender.id}", sender.rate_per_minute)
     return _json(_keep(context, sender, accepted), 200)
 
@@ -141,7 +142,7 @@ def _refuse(
         raise refused
     answer = _first_answer(context, refused.event_ids)
     if answer is not None:
-        return _json(answer, 200)
+        return _json(answer, 200, REPEATED)
     _limit(context, f"sender:{sender.id}", sender.rate_per_minute)
     event_id = digest("refusal", sender.id, body, context.now_ms)
     fact = Fact.first(event_id, WebhookArrived(sender_id=sender.id), context.now_ms)
@@ -162,8 +163,12 @@ def _limit(context: Context, key: str, per_minute: int) -> None:
 # --- answering ---------------------------------------------------------------------------------------------------
 
 
-def _json(value: dict[str, Any], status: int) -> Answer:
-    return json.dumps(value, ensure_ascii=False).encode(), status, {"Content-Type": "application/json"}
+def _json(value: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Answer:
+    return (
+        json.dumps(value, ensure_ascii=False).encode(),
+        status,
+        {"Content-Type": "application/json", **(headers or {})},
+    )
 
 
 def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Answer:

@@ -51,6 +51,7 @@ class Runner:
     def __init__(self, stage: Stage, ports: Ports) -> None:
         self.stage = stage
         self.ports = ports
+        self.committed = 0  # steps that this runner committed itself
         self._references: dict[Ref, tuple[int, Any]] = {}
         self._home = stage.spec.databases[0]
         self._versions = {**code_versions(), "settings": ports.settings.digest()}
@@ -123,6 +124,7 @@ class Runner:
                 if isinstance(problem, CommitUnknown):
                     raise
                 continue
+            self.committed += 1
             self._send(claim, work.facts, work.timers)
             return Taken(step, fresh=True)
         raise RetryLater(f"{self.stage.name} met {MAX_CONFLICTS} conflicts in a row on {fact.type}")

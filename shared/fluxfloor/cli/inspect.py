@@ -1,0 +1,75 @@
+"""`fluxfloor topology`, `why` and `cost`: looking at the floor without touching it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from fluxfloor.cli import show
+from fluxfloor.topology import STAGES, subscribers
+
+
+def topology(
+    mermaid: Annotated[bool, typer.Option(help="The picture in the README, as Mermaid text.")] = False,
+) -> None:
+    """Show the stages, what they hear and what they say."""
+    if mermaid:
+        from fluxfloor.local.picture import mermaid as drawn
+
+        typer.echo(drawn())
+        return
+    table = Table(title="The floor", title_justify="left")
+    for column in ("stage", "does", "hears", "says", "schedules"):
+        table.add_column(column)
+    for stage in STAGES.values():
+        jobs = ", ".join(f"{item.job} every {item.every_min} min" for item in stage.schedules)
+        table.add_row(stage.name, stage.does, "\n".join(stage.topics), "\n".join(stage.produces), jobs)
+    show.console.print(table)
+    silent = [
+        topic for topic in {name for stage in STAGES.values() for name in stage.produces} if not subscribers(topic)
+    ]
+    if silent:
+        show.console.print(f"nobody hears: {', '.join(sorted(silent))}")
+
+
+def why(
+    id: Annotated[str, typer.Argument(help="Of a signal, decision, intent, order, trade or webhook.")],
+    directory: Annotated[Path, typer.Option(help="The embedded floor's folder.")] = Path(".fluxfloor/demo"),
+) -> None:
+    """Tell the whole story of one id from the journal."""
+    from fluxfloor.adapters.embedded.store import SqliteStore
+    from fluxfloor.errors import Misconfigured
+    from fluxfloor.reporting.why import tell
+    from fluxfloor.webapi.journal import collect
+
+    if not (directory / "paper.db").is_file():
+        raise Misconfigured(f"{directory} holds no floor; run `fluxfloor demo --once`, or name one with --directory")
+    story = collect(SqliteStore(directory), id)
+    for line in tell(story):
+        typer.echo(line)
+    if story.empty:
+        raise typer.Exit(1)
+
+
+def cost(as_json: Annotated[bool, typer.Option("--json", help="The bills as JSON.")] = False) -> None:
+    """Print the monthly bill at list prices: idle, and at 100 and 10,000 signals a day."""
+    from fluxfloor.reporting.cost import bills
+
+    found = bills()
+    if as_json:
+        typer.echo(json.dumps([asdict(bill) for bill in found]))
+        return
+    for bill in found:
+        table = Table(title=f"{bill.signals_per_day:,.0f} signals a day, US$ a month", title_justify="left")
+        table.add_column("service")
+        table.add_column("at list price", justify="right")
+        table.add_column("after free tier", justify="right")
+        for service, (listed, billed) in bill.by_service().items():
+            table.add_row(service, f"{listed:.2f}", f"{billed:.2f}")
+        table.add_row("all", f"{bill.list_usd:.2f}", f"{bill.billed_usd:.2f}", style="bold")
+        show.console.print(table)

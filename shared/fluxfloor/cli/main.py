@@ -1,0 +1,36 @@
+"""The console program `fluxfloor`. Each command is a file of its own; heavy parts load when their command runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fluxfloor.cli import demo, inspect, replay, run
+from fluxfloor.errors import FloorError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("replay")(replay.replay)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("topology")(inspect.topology)
+app.command("why")(inspect.why)
+app.command("cost")(inspect.cost)
+
+
+@app.callback()
+def fluxfloor() -> None:
+    """A serverless trading floor: signals in, explained decisions, orders placed at most once."""
+
+
+def main() -> None:
+    """Says what is wrong in one line where it is the user's to mend; a bug keeps its traceback."""
+    try:
+        app()
+    except (FloorError, FileNotFoundError, PermissionError, IsADirectoryError) as problem:
+        typer.secho(f"fluxfloor: {problem}", fg="red", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
