@@ -10,11 +10,11 @@ from infra.egress import static_egress
 from infra.identities import identities, let_in, powers
 from infra.queues import queues
 from infra.schedules import schedules
-from infra.secrets import floor_file, secrets
 from infra.services import services
 from infra.stack import Stack
 from infra.stores import bucket, databases
 from infra.topics import subscriptions, topics
+from infra.vault import floor_file, secrets
 
 
 def build(stack: Stack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import pulumi
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from fluxfloor import topology
 from fluxfloor.topology import STAGES, Schedule, StageSpec
+from fluxfloor.webapi import sessions
 
 import infra
 from infra.floor import build
@@ -25,7 +27,7 @@ def test_the_program_reads_its_stack_s_configuration_and_declares_the_floor(make
 
     def program():
         pulumi.runtime.set_all_config(config)
-        runpy.run_path(str(FOLDER / "__main__.py"), run_name="__main__")
+        runpy.run_path(str(FOLDER), run_name="__main__")  # a folder, as Pulumi does
 
     try:
         declared = record_program(program)
@@ -36,6 +38,12 @@ def test_the_program_reads_its_stack_s_configuration_and_declares_the_floor(make
     assert {each["location"] for each in services} == {"europe-west1"}
     audience = "https://market-123456789012.europe-west1.run.app"
     assert audience in next(each for each in services if each["name"] == "market")["customAudiences"]
+
+
+def test_no_room_hides_a_module_of_python_s_own():
+    """Pulumi puts this folder first on the path: a room called secrets.py would be everybody's secrets."""
+    rooms = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "__main__"}
+    assert rooms & sys.stdlib_module_names == set()
 
 
 def test_paper_is_what_a_stack_is_unless_it_says_otherwise(make_stack):
@@ -86,6 +94,12 @@ def test_nothing_is_declared_for_a_topology_that_can_t_be_deployed(make_stack, r
 def test_every_setting_of_a_stack_is_described_in_the_project_file():
     described = set(yaml.safe_load((FOLDER / "Pulumi.yaml").read_text())["config"])
     assert described == set(Stack.__dataclass_fields__) - {"project", "project_number", "images"}
+
+
+def test_a_new_stack_has_room_for_the_secrets_without_which_nobody_can_log_in(make_stack):
+    secrets = tuple(yaml.safe_load((FOLDER / "Pulumi.yaml").read_text())["config"]["secrets"]["default"])
+    assert set(secrets) == {sessions.KEY_SECRET, sessions.PASSWORD_SECRET}
+    assert make_stack(secrets=secrets).secrets == secrets
 
 
 def test_a_secret_s_value_never_passes_through_the_program(live):
