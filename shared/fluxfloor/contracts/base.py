@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 MAX_EXPONENT = 18  # digits on either side of the point; no venue quotes beyond, and it bounds hostile input
 
@@ -19,16 +19,11 @@ def canonical(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _bounded(value: Decimal) -> Decimal:
-    if not value.is_finite():
-        raise ValueError("must be a finite number")
-    exponent = value.as_tuple().exponent
-    if value and (value.adjusted() >= MAX_EXPONENT or (isinstance(exponent, int) and exponent < -MAX_EXPONENT)):
-        raise ValueError(f"must have at most {MAX_EXPONENT} digits on either side of the point")
-    return value
-
-
-Number = Annotated[Decimal, AfterValidator(_bounded), PlainSerializer(canonical, return_type=str, when_used="json")]
+Number = Annotated[
+    Decimal,
+    Field(max_digits=2 * MAX_EXPONENT, decimal_places=MAX_EXPONENT, allow_inf_nan=False),
+    PlainSerializer(canonical, return_type=str, when_used="json"),
+]
 """An exact number: a price, a quantity, money. Crosses every boundary as a canonical string."""
 Positive = Annotated[Number, Field(gt=0)]
 NonNegative = Annotated[Number, Field(ge=0)]

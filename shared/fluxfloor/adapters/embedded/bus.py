@@ -18,8 +18,7 @@ from fluxfloor.ports import Clock, Delivery
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, attributes BLOB NOT NULL, data BLOB NOT NULL,
-    waiting INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, attributes BLOB NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, stage TEXT NOT NULL, topic TEXT NOT NULL,
     ordering TEXT NOT NULL, attempt INTEGER NOT NULL, due_ms INTEGER NOT NULL, published_ms INTEGER NOT NULL,
@@ -39,6 +38,9 @@ WHERE d.due_ms <= ? AND {_DELIVERABLE}
 ORDER BY d.due_ms, d.id LIMIT ?
 """
 _NEXT = f"SELECT d.due_ms FROM deliveries d WHERE d.due_ms > ? AND {_DELIVERABLE} ORDER BY d.due_ms LIMIT 1"
+
+
+SWEEP_ACKS = 500  # messages that nobody waits for any more are removed this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class EmbeddedBus:
     def __init__(self, path: Path, clock: Clock, routes: Sequence[Route], durable: bool = False) -> None:
         self._database = Database(path, SCHEMA, durable)
         self._clock = clock
+        self._acked = 0
         self._routes: dict[str, list[Route]] = {}
         for route in routes:
             self._routes.setdefault(route.topic, []).append(route)
@@ -82,8 +85,8 @@ class EmbeddedBus:
                 if not routes:
                     continue
                 message = connection.execute(
-                    "INSERT INTO messages (topic, attributes, data, waiting) VALUES (?, ?, ?, ?)",
-                    (fact.topic, orjson.dumps(attributes), fact.data(), len(routes)),
+                    "INSERT INTO messages (topic, attributes, data) VALUES (?, ?, ?)",
+                    (fact.topic, orjson.dumps(attributes), fact.data()),
                 ).lastrowid
                 connection.executemany(
                     "INSERT INTO deliveries (message, stage, topic, ordering, attempt, due_ms, published_ms) "
@@ -105,12 +108,10 @@ class EmbeddedBus:
         return None if row is None else int(row[0])
 
     def ack(self, pending: Pending) -> None:
-        with self._database.transaction() as connection:
-            if not connection.execute("DELETE FROM deliveries WHERE id = ?", (pending.delivery_id,)).rowcount:
-                return
-            message = int(pending.delivery.message_id)
-            connection.execute("UPDATE messages SET waiting = waiting - 1 WHERE id = ?", (message,))
-            connection.execute("DELETE FROM messages WHERE id = ? AND waiting = 0", (message,))
+        self._database.connection.execute("DELETE FROM deliveries WHERE id = ?", (pending.delivery_id,))
+        self._acked += 1
+        if self._acked % SWEEP_ACKS == 0:
+            self._database.connection.execute("DELETE FROM messages WHERE id NOT IN (SELECT message FROM deliveries)")
 
     def nack(self, pending: Pending) -> None:
         """Brings it again after a back-off that doubles; after the last attempt it is a dead letter."""

@@ -28,6 +28,8 @@ class Database:
         if found is None:
             found = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MS / 1000, cached_statements=256)
             found.execute("PRAGMA journal_mode=WAL")
+            found.execute("PRAGMA wal_autocheckpoint=4000")
+            found.execute("PRAGMA cache_size=-16000")
             found.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
             self._local.connection = found
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -15,15 +16,21 @@ from fluxfloor.ports import Commit, Data, Query, Ref, Snapshot
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
-    collection TEXT NOT NULL, id TEXT NOT NULL, token INTEGER NOT NULL, data BLOB NOT NULL,
+    collection TEXT NOT NULL, id TEXT NOT NULL, token INTEGER NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (collection, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sequence (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);
-INSERT OR IGNORE INTO sequence VALUES (0, 0);
-CREATE INDEX IF NOT EXISTS pending_steps ON documents (data ->> '$.pending')
-    WHERE collection = 'journal' AND data ->> '$.pending' <> '';
-CREATE INDEX IF NOT EXISTS open_orders ON documents (id) WHERE collection = 'orders' AND data ->> '$.open';
+CREATE INDEX IF NOT EXISTS pending_steps ON documents (json_extract(data, '$.pending'))
+    WHERE collection = 'journal' AND json_extract(data, '$.pending') <> '';
+CREATE INDEX IF NOT EXISTS journal_by_time ON documents (json_extract(data, '$.at_ms')) WHERE collection = 'journal';
+CREATE INDEX IF NOT EXISTS open_orders ON documents (json_extract(data, '$.open')) WHERE collection = 'orders';
+CREATE INDEX IF NOT EXISTS rows_by_time ON documents (collection, json_extract(data, '$.ts_event_ms'))
+    WHERE collection IN ('decision_rows', 'order_rows', 'equity_points', 'risk_rows', 'paper_fills', 'ledger');
 """
+_random = Random()  # seeded by the operating system
 _COMPARE = {"==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_TOKEN = "SELECT token FROM documents WHERE collection = ? AND id = ?"
+_INSERT = "INSERT INTO documents VALUES (?, ?, ?, ?)"
+_UPDATE = "UPDATE documents SET data = ?, token = ? WHERE collection = ? AND id = ? AND token IS ?"
+_DELETE = "DELETE FROM documents WHERE collection = ? AND id = ? AND token IS ?"
 _READ = "SELECT token, data FROM documents WHERE collection = ? AND id = ?"
 
 
@@ -52,8 +59,7 @@ class SqliteStore:
         try:
             with self._databases[databases.pop()].transaction() as connection:
                 _check(connection, commit)
-                token = connection.execute("UPDATE sequence SET value = value + 1 RETURNING value").fetchone()[0]
-                _apply(connection, commit, token)
+                _apply(connection, commit)
         except sqlite3.OperationalError as problem:  # busy, or the disk: COMMIT itself may have reached it
             raise CommitUnknown(f"commit: {problem}") from problem
 
@@ -62,11 +68,8 @@ class SqliteStore:
             row = connection.execute(_READ, (ref.collection, ref.id)).fetchone()
             if row is None:
                 raise Conflict(f"{ref.collection}/{ref.id} does not exist")
-            token = connection.execute("UPDATE sequence SET value = value + 1 RETURNING value").fetchone()[0]
-            connection.execute(
-                "UPDATE documents SET data = ?, token = ? WHERE collection = ? AND id = ?",
-                (orjson.dumps({**orjson.loads(row[1]), **fields}), token, ref.collection, ref.id),
-            )
+            data = _text({**orjson.loads(row[1]), **fields})
+            connection.execute(_UPDATE, (data, _token(), ref.collection, ref.id, row[0]))
 
     def query(self, query: Query) -> list[Snapshot]:
         where, values = ["collection = ?"], [query.collection]
@@ -89,32 +92,50 @@ class SqliteStore:
             database.close()
 
 
+def _text(data: Data) -> str:
+    """As text: what SQLite's JSON functions make of a blob differs between its versions."""
+    return orjson.dumps(data).decode()
+
+
+def _token() -> int:
+    """Never drawn twice, in any process: 62 random bits. It is compared for equality only, and never leaves here."""
+    return _random.getrandbits(62)
+
+
 def _check(connection: sqlite3.Connection, commit: Commit) -> None:
-    expected: dict[Ref, int | None] = dict.fromkeys(commit.creates)
-    expected.update(dict.fromkeys(commit.absents))
-    expected.update({ref: token for ref, (_, token) in commit.updates.items()})
+    """What is only verified. Creates, updates and deletes carry their own condition."""
+    expected: dict[Ref, int | None] = dict.fromkeys(commit.absents)
     expected.update({ref: snapshot.token for ref, snapshot in commit.verifies.items()})
-    expected.update(commit.deletes)
     for ref, token in expected.items():
-        row = connection.execute(
-            "SELECT token FROM documents WHERE collection = ? AND id = ?", (ref.collection, ref.id)
-        ).fetchone()
+        row = connection.execute(_TOKEN, (ref.collection, ref.id)).fetchone()
         if (row[0] if row else None) != token:
-            raise Conflict(f"{ref.collection}/{ref.id} is not as it was read")
+            raise _changed(ref)
 
 
-def _apply(connection: sqlite3.Connection, commit: Commit, token: int) -> None:
-    written = [(ref.collection, ref.id, token, orjson.dumps(data)) for ref, data in commit.creates.items()]
-    written += [(ref.collection, ref.id, token, orjson.dumps(data)) for ref, (data, _) in commit.updates.items()]
-    connection.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", written)
-    for ref in commit.deletes:
-        connection.execute("DELETE FROM documents WHERE collection = ? AND id = ?", (ref.collection, ref.id))
+def _apply(connection: sqlite3.Connection, commit: Commit) -> None:
+    token = _token()
+    for ref, data in commit.creates.items():
+        try:
+            connection.execute(_INSERT, (ref.collection, ref.id, token, _text(data)))
+        except sqlite3.IntegrityError as problem:
+            raise _changed(ref) from problem
+    for ref, (data, known) in commit.updates.items():
+        row = (_text(data), token, ref.collection, ref.id, known)
+        if not connection.execute(_UPDATE, row).rowcount:
+            raise _changed(ref)
+    for ref, known in commit.deletes.items():
+        if not connection.execute(_DELETE, (ref.collection, ref.id, known)).rowcount:
+            raise _changed(ref)
+
+
+def _changed(ref: Ref) -> Conflict:
+    return Conflict(f"{ref.collection}/{ref.id} is not as it was read")
 
 
 def _field(name: str) -> str:
     if not name.replace("_", "").isalnum():
         raise Misconfigured(f"{name!r} is not a field name")
-    return f"data ->> '$.{name}'"
+    return f"json_extract(data, '$.{name}')"
 
 
 def _clause(name: str, operator: str, value: Any) -> tuple[str, Any]:
