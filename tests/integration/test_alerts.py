@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -355,3 +357,17 @@ def test_a_notice_for_one_channel_costs_two_commits_and_three_reads(
     house.tell(risk())
     house.run(1)
     assert calls == ["read", "commit", "read", "read", "commit"]
+
+
+def test_the_stage_starts_without_numbers_and_without_an_http_client() -> None:
+    heavy = ("numpy", "numba", "pyarrow", "pandas", "scipy", "ccxt", "httpx")
+    code = f"import sys, functions.alerts.main; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": "shared:."},
+        cwd=Path(__file__).parents[2],
+    )
+    assert ran.stdout.strip() == "[]"

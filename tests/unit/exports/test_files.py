@@ -6,6 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -189,3 +190,9 @@ def test_every_column_reads_a_field_of_its_row() -> None:
     assert {column.name for column in TABLES[ExportKind.TRADES].columns} == {
         name.replace("_ms", "_time") for name in TradeClosed.model_fields
     }
+
+
+@pytest.mark.parametrize("kind", list(ExportKind))
+def test_the_columns_stand_in_the_manual_in_their_order(kind: ExportKind) -> None:
+    manual = (Path(__file__).parents[3] / "functions" / "exports" / "README.md").read_text()
+    assert f"| {kind} | {', '.join(column.name for column in TABLES[kind].columns)} |" in manual
