@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import flask
 import orjson
 from fluxfloor.contracts.base import Document, Event
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
-from fluxfloor.local.floor import Floor
+from fluxfloor.local.floor import Floor, respond
 from fluxfloor.ports import Commit, Ref
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.webapi.passwords import hash_password
 from fluxfloor.webapi.sessions import KEY_SECRET, PASSWORD_SECRET, mint_ticket
 from fluxfloor.webapi.settled import apply_settings
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
 NOW_MS = 1_790_000_000_000
 PASSWORD = "correct-horse-battery"
@@ -116,3 +121,21 @@ class ApiFloor:
 
     def close(self) -> None:
         self.floor.close()
+
+
+@contextmanager
+def served(house: ApiFloor) -> Iterator[str]:
+    """The floor's api on a port of loopback; yields its address."""
+
+    @Request.application
+    def app(request: Request) -> Response:
+        return respond(house.floor.runners["api"], flask.Request(request.environ))
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()

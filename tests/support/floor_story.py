@@ -23,6 +23,7 @@ from fluxfloor.contracts.journal import QUARANTINE
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook, StageHealth
 from fluxfloor.ports import Ref
+from fluxfloor.topology import STAGES
 
 from tests.support.api_floor import ApiFloor
 
@@ -79,8 +80,7 @@ def months(now_ms: int, hours: int = 24 * 120) -> list[AccountUpdated]:
 
 def book(update: AccountUpdated) -> RiskBook:
     held = {
-        ("trend", BTC): (1_500, "63120.4", "61890"),
-        ("breakout", BTC): (750, "63120.4", "62204.5"),
+        ("trend", BTC): (2_250, "63120.4", "61890"),
         ("mean_reversion", ETH): (41_000, "3402.15", "3310.2"),
     }
     positions = {

@@ -10,17 +10,19 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from fluxfloor.contracts.base import Model
 from fluxfloor.contracts.state import EquityPoint
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 RANGES_MS: dict[str, int | None] = {"1d": DAY_MS, "1w": 7 * DAY_MS, "1m": 30 * DAY_MS, "all": None}
 KEEP_ALL_MS = 3 * DAY_MS
 KEEP_HOURS_MS = 45 * DAY_MS
-MAX_POINTS = 600
-VALUE_TICKS, TIME_TICKS = 5, 6
+MAX_STRETCHES = 300
+VALUE_TICKS, TIME_TICKS = 7, 6
 _MINUTE_MS = 60_000
 _STEPS_MS = [_MINUTE_MS * minutes for minutes in (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440)]
 _MONTHS = (1, 2, 3, 6, 12, 24, 60)
@@ -99,14 +101,15 @@ def _with_drawdown(marks: Sequence[Mark]) -> list[Point]:
 
 
 def _sampled(points: list[Point]) -> list[Point]:
-    """At most MAX_POINTS: of every stretch its lowest and highest, so that no drawdown and no peak is lost."""
-    if len(points) <= MAX_POINTS:
-        return points
-    stretch = math.ceil(len(points) / (MAX_POINTS // 2 - 1))
+    """Of every stretch of time its lowest and highest, so that no drawdown and no peak is lost. A stretch is as long
+    as the coarsest marks are apart: a curve that grows finer toward its end reads as if the market grew wilder."""
+    span_ms = points[-1][0] - points[0][0]
+    coarsest_ms = DAY_MS if span_ms > KEEP_HOURS_MS else HOUR_MS if span_ms > KEEP_ALL_MS else 0
+    stretch_ms = max(coarsest_ms, span_ms // MAX_STRETCHES, 1)
     kept = {points[0], points[-1]}
-    for start in range(0, len(points), stretch):
-        part = points[start : start + stretch]
-        kept |= {min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])}
+    for _, part in groupby(points, key=lambda point: point[0] // stretch_ms):
+        inside = list(part)
+        kept |= {min(inside, key=lambda point: point[1]), max(inside, key=lambda point: point[1])}
     return sorted(kept)
 
 

@@ -181,8 +181,8 @@ def _exposure(view: AccountView, book: RiskBook | None, limits: Limits | None) -
     reserved = sum((item.notional for item in entries), Decimal(0))
     share = fraction(held + reserved, view.equity)
     used, level = _against(share, limits.exposure_cap if limits else None)
-    cap = f" of {limits.exposure_cap:.0%}" if limits else ""
-    detail = f"{held + reserved:,.2f}{cap}" + (f", {reserved:,.2f} on its way" if reserved else "")
+    cap = f" of {limits.exposure_cap * view.equity:,.2f} allowed" if limits else ""
+    detail = f"{held + reserved:,.2f}{cap}" + (f", {reserved:,.2f} reserved" if reserved else "")
     return Tile(name="exposure", label="Exposure", value=share, unit="fraction", detail=detail, used=used, level=level)
 
 
