@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import google.auth.credentials
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from fluxfloor.adapters.embedded.blobs import FileBlobs
 from fluxfloor.adapters.embedded.secrets import FileSecrets
 from fluxfloor.adapters.embedded.store import SqliteStore
@@ -25,8 +22,7 @@ from fluxfloor.local.secret_manager import SecretManagerServer
 from fluxfloor.ports import Blobs, Store
 from fluxfloor.runtime.clock import SystemClock
 from google.api_core.exceptions import DeadlineExceeded
-from google.cloud import firestore, storage
-from google.oauth2 import service_account
+from google.cloud import firestore
 
 from tests.support.file_server import FileServer
 from tests.support.labs import (
@@ -164,40 +160,11 @@ def _embedded_blobs(tmp_path: Path) -> Iterator[FileBlobs]:
 
 
 @pytest.fixture
-def _google_blobs(monkeypatch: pytest.MonkeyPatch, signing_key: str) -> Iterator[GcsBlobs]:
+def _google_blobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsBlobs]:
     server = CloudStorageServer(BUCKET)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-    client = storage.Client(project="floor", credentials=_Signing(signing_key))
-    yield GcsBlobs(client.bucket(BUCKET))
-    client.close()
+    yield GcsBlobs.connect("floor", BUCKET)
     server.stop()
-
-
-@pytest.fixture(scope="session")
-def signing_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
-
-
-class _Signing(google.auth.credentials.AnonymousCredentials, google.auth.credentials.Signing):
-    """Signs links like a service account with a key, and asks nobody for a token."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        info = {"private_key": key, "client_email": "floor@floor.invalid", "token_uri": "http://127.0.0.1/unused"}
-        self._account = service_account.Credentials.from_service_account_info(info)
-
-    def sign_bytes(self, message: bytes) -> bytes:
-        return bytes(self._account.sign_bytes(message))
-
-    @property
-    def signer_email(self) -> str:
-        return str(self._account.signer_email)
-
-    @property
-    def signer(self) -> Any:
-        return self._account.signer
 
 
 @pytest.fixture(params=ON_LOOPBACK)

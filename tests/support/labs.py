@@ -15,8 +15,8 @@ from fluxfloor.adapters.google.bus import PubSubBus, publisher_client
 from fluxfloor.adapters.google.timers import CloudTasksTimers
 from fluxfloor.local.cloud_tasks import CloudTasksServer
 from fluxfloor.local.provision import (
-    KEEP_DEAD_LETTERS,
-    provision_subscription,
+    dead_letters,
+    provision_subscriptions,
     provision_topics,
     subscriber_client,
 )
@@ -178,23 +178,27 @@ class PubSubLab(_Pushed):
         super().__init__()
         self._project = project
         self._publisher = publisher_client()
-        self._subscriptions: list[str] = []
+        self._subscriptions: list[tuple[str, str]] = []
         self.bus = PubSubBus(self._publisher, project)
 
     def start(self, *subscriptions: tuple[str, Subscription]) -> None:
         provision_topics(self._project, {wanted.topic for _, wanted in subscriptions})
         for stage, wanted in subscriptions:
-            provision_subscription(self._project, stage, wanted, self.receiver.url(stage))
-            self._subscriptions.append(subscription_name(stage, wanted.topic))
+            provision_subscriptions(self._project, stage, [wanted], self.receiver.url(stage))
+            self._subscriptions.append((stage, wanted.topic))
 
     def dead_letters(self) -> int:
-        path = f"projects/{self._project}/subscriptions/{KEEP_DEAD_LETTERS}"
+        return sum(self._pull(dead_letters(stage)) for stage in {stage for stage, _ in self._subscriptions})
+
+    def _pull(self, subscription: str) -> int:
+        path = f"projects/{self._project}/subscriptions/{subscription}"
         return len(subscriber_client().pull(subscription=path, max_messages=100, timeout=10).received_messages)
 
     def close(self) -> None:
         subscriber = subscriber_client()
-        for name in self._subscriptions:  # or the emulator goes on pushing at a closed port
-            subscriber.delete_subscription(subscription=f"projects/{self._project}/subscriptions/{name}")
+        for stage, topic in self._subscriptions:  # or the emulator goes on pushing at a closed port
+            name = f"projects/{self._project}/subscriptions/{subscription_name(stage, topic)}"
+            subscriber.delete_subscription(subscription=name)
         self._publisher.transport.close()
         self.receiver.close()
 

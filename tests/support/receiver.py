@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from fluxfloor.adapters.google.push import delivery_from_push
 from fluxfloor.ports import Delivery
+from fluxfloor.topology import INTERNAL_PATH
 
 HOST = "127.0.0.1"
 
 
 class Receiver:
-    """`take(stage, delivery)` says whether to ack; the stage's name is the path it is pushed to."""
+    """`take(stage, delivery)` says whether to ack; its url is the stage's name."""
 
     def __init__(self, take: Callable[[str, Delivery], bool]) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -21,7 +22,9 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                acked = take(self.path.strip("/"), delivery_from_push(body, dict(self.headers)))
+                acked = take(
+                    self.path.removesuffix(INTERNAL_PATH).strip("/"), delivery_from_push(body, dict(self.headers))
+                )
                 self.send_response(204 if acked else 500)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

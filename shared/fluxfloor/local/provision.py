@@ -28,10 +28,8 @@ from google.pubsub_v1.types import Subscription as PushSubscription
 
 from fluxfloor.adapters.google.bus import EMULATOR_VARIABLE, publisher_client
 from fluxfloor.errors import Misconfigured
-from fluxfloor.topology import STAGES, TOPICS, Subscription, subscription_name
+from fluxfloor.topology import INTERNAL_PATH, STAGES, TOPICS, Subscription, subscription_name
 
-DEAD_LETTERS = "dead-letters"
-KEEP_DEAD_LETTERS = "dead-letters--keep"  # a topic nobody subscribes to forgets what it is sent
 MIN_ATTEMPTS, MAX_ATTEMPTS = 5, 100  # what Pub/Sub takes
 
 
@@ -39,29 +37,37 @@ def provision(project: str, url_of_stage: Callable[[str], str]) -> None:
     """Everything in the topology. Doing it again moves the subscriptions to the new addresses."""
     provision_topics(project, TOPICS)
     for stage in STAGES.values():
-        for subscription in stage.consumes:
-            provision_subscription(project, stage.name, subscription, url_of_stage(stage.name))
+        provision_subscriptions(project, stage.name, stage.consumes, url_of_stage(stage.name))
 
 
 def provision_topics(project: str, names: Iterable[str]) -> None:
-    """These topics, and the one for dead letters with the subscription that keeps them."""
     publisher = publisher_client()
-    for name in (*names, DEAD_LETTERS):
+    for name in names:
         _make_topic(publisher, project, name)
-    keep = PushSubscription(name=_subscription(project, KEEP_DEAD_LETTERS), topic=_topic(project, DEAD_LETTERS))
-    _make_subscription(subscriber_client(), keep)
 
 
-def provision_subscription(project: str, stage: str, subscription: Subscription, url: str) -> None:
-    """One push subscription of `stage`."""
-    _make_subscription(subscriber_client(), push_subscription(project, stage, subscription, url))
+def provision_subscriptions(project: str, stage: str, wanted: Iterable[Subscription], url: str) -> None:
+    """The stage's push subscriptions, and the topic of its dead letters with a subscription that keeps them: a topic
+    nobody subscribes to forgets what it is sent. `url` is where the stage answers."""
+    subscriber, dead = subscriber_client(), dead_letters(stage)
+    subscriptions = [push_subscription(project, stage, subscription, url) for subscription in wanted]
+    if subscriptions:
+        provision_topics(project, [dead])
+        subscriptions.append(PushSubscription(name=_subscription(project, dead), topic=_topic(project, dead)))
+    for subscription in subscriptions:
+        _make_subscription(subscriber, subscription)
+
+
+def dead_letters(stage: str) -> str:
+    """The name of its topic, and of the subscription that keeps what falls into it."""
+    return f"dead-letters--{stage}"
 
 
 def push_subscription(project: str, stage: str, subscription: Subscription, url: str) -> PushSubscription:
     return PushSubscription(
         name=_subscription(project, subscription_name(stage, subscription.topic)),
         topic=_topic(project, subscription.topic),
-        push_config=PushConfig(push_endpoint=url),
+        push_config=PushConfig(push_endpoint=url + INTERNAL_PATH),
         ack_deadline_seconds=subscription.ack_deadline_s,
         enable_message_ordering=subscription.ordered,
         filter=" AND ".join(f'attributes.{name} = "{value}"' for name, value in subscription.only.items()),
@@ -70,7 +76,7 @@ def push_subscription(project: str, stage: str, subscription: Subscription, url:
             maximum_backoff=timedelta(seconds=subscription.max_backoff_s),
         ),
         dead_letter_policy=DeadLetterPolicy(
-            dead_letter_topic=_topic(project, DEAD_LETTERS),
+            dead_letter_topic=_topic(project, dead_letters(stage)),
             max_delivery_attempts=min(max(subscription.max_attempts, MIN_ATTEMPTS), MAX_ATTEMPTS),
         ),
         expiration_policy=ExpirationPolicy(),  # never

@@ -15,7 +15,7 @@ from fluxfloor.adapters.google.timers import CloudTasksTimers
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.errors import CommitUnknown, Misconfigured, Poison, RetryLater
 from fluxfloor.local.cloud_tasks import CloudTasksServer
-from fluxfloor.local.provision import KEEP_DEAD_LETTERS, provision, subscriber_client
+from fluxfloor.local.provision import dead_letters, provision, subscriber_client
 from fluxfloor.local.secret_manager import SecretManagerServer
 from fluxfloor.ports import Commit, Ref
 from fluxfloor.topology import STAGES, TOPICS, Subscription
@@ -89,12 +89,14 @@ def test_the_whole_topology_is_provisioned_and_moves_when_done_again(emulators: 
         found.name.rsplit("/", 1)[1]: found for found in subscriber.list_subscriptions(project=f"projects/{project}")
     }
     expected = {f"{stage.name}--{topic}" for stage in STAGES.values() for topic in stage.topics}
-    assert made.keys() == expected | {KEEP_DEAD_LETTERS}
+    kept = {dead_letters(stage.name) for stage in STAGES.values() if stage.consumes}
+    assert made.keys() == expected | kept
     ordered = made["cerebro--accounts.updated"]
     assert ordered.enable_message_ordering
-    assert ordered.push_config.push_endpoint == "http://127.0.0.1:9/cerebro"
+    assert ordered.push_config.push_endpoint == "http://127.0.0.1:9/cerebro/_floor"
+    assert ordered.dead_letter_policy.dead_letter_topic.endswith("/topics/dead-letters--cerebro")
     assert made["reconciliation--candles.closed"].filter == 'attributes.traded = "true"'
-    assert {found.topic.rsplit("/", 1)[1] for found in made.values()} <= TOPICS.keys() | {"dead-letters"}
+    assert {found.topic.rsplit("/", 1)[1] for found in made.values()} <= TOPICS.keys() | kept
     for name in expected:
         subscriber.delete_subscription(subscription=f"projects/{project}/subscriptions/{name}")
 

@@ -32,7 +32,7 @@ class Tasks:
 
 
 def timers(tasks: Tasks, caller: str = "") -> CloudTasksTimers:
-    return CloudTasksTimers(tasks, "floor", "europe-west1", lambda stage: f"https://{stage}.example/", caller)
+    return CloudTasksTimers(tasks, "floor", "europe-west1", lambda stage: f"https://{stage}.example", caller)
 
 
 def test_a_task_goes_to_its_stages_queue_at_its_time_with_a_token() -> None:
@@ -43,7 +43,8 @@ def test_a_task_goes_to_its_stages_queue_at_its_time_with_a_token() -> None:
     assert call["parent"] == "projects/floor/locations/europe-west1/queues/timers-execution"
     assert task.name.startswith(call["parent"] + "/tasks/")
     assert round(task.schedule_time.timestamp() * 1000) == TIMER.due_ms
-    assert task.http_request.url == task.http_request.oidc_token.audience == "https://execution.example/"
+    assert task.http_request.url == "https://execution.example/_floor"
+    assert task.http_request.oidc_token.audience == "https://execution.example"
     assert task.http_request.oidc_token.service_account_email == "timers@floor.iam"
     assert call["retry"] is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from fluxfloor.errors import Misconfigured, RetryLater
 from fluxfloor.ports import Blob, Blobs
 
 TIMEOUT_S = 30.0
+EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 MAX_LINK_S = 7 * 86_400  # what a V4 signature may last
 _FAILED = (google_errors.GoogleAPIError, auth_errors.GoogleAuthError, http_errors.RequestException)
 
@@ -36,7 +38,11 @@ class GcsBlobs(Blobs):
     @classmethod
     def connect(cls, project: str, bucket: str) -> GcsBlobs:
         """With the process's own credentials, or to STORAGE_EMULATOR_HOST."""
-        return cls(Client(project=project).bucket(bucket))
+        if not os.environ.get(EMULATOR_VARIABLE):
+            return cls(Client(project=project).bucket(bucket))
+        from fluxfloor.adapters.google.throwaway import ThrowawayCredentials
+
+        return cls(Client(project=project, credentials=ThrowawayCredentials()).bucket(bucket))
 
     def put(self, name: str, data: bytes, content_type: str, if_generation: int | None = None) -> int:
         blob = self._bucket.blob(name)

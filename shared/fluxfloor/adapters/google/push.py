@@ -85,7 +85,7 @@ def _scheduled(envelope: dict[str, Any], headers: Mapping[str, str]) -> Delivery
     scheduled_ms = _time_ms(headers.get(SCHEDULER_TIME, ""))
     run = ids.schedule_id(stage, job, scheduled_ms)
     fact = Fact.first(run, ScheduleTicked(stage=stage, job=job, scheduled_ms=scheduled_ms), scheduled_ms)
-    return Delivery(f"{stage}--schedules", fact.data(), fact.attributes(), run)
+    return Delivery(f"{stage}--schedule", fact.data(), fact.attributes(), run)
 
 
 def _json(body: bytes) -> Any:

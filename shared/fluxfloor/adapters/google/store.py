@@ -71,9 +71,12 @@ class FirestoreStore(Store):
         self._reading = faults.repeating(timeout_s)
 
     @classmethod
-    def connect(cls, project: str, name_by_database: Mapping[str, str]) -> FirestoreStore:
+    def connect(
+        cls, project: str, name_by_database: Mapping[str, str], now_s: Callable[[], float] = time.time
+    ) -> FirestoreStore:
         """With the process's own credentials, or to FIRESTORE_EMULATOR_HOST. {"edge": "edge", "mode": "paper"}."""
-        return cls({role: Client(project=project, database=name) for role, name in name_by_database.items()})
+        clients = {role: Client(project=project, database=name) for role, name in name_by_database.items()}
+        return cls(clients, now_s=now_s)
 
     def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
         found: dict[Ref, Snapshot] = {}

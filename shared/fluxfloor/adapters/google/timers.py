@@ -20,7 +20,7 @@ from fluxfloor.adapters.google.push import timer_push
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.ports import Timers
-from fluxfloor.topology import STAGES
+from fluxfloor.topology import INTERNAL_PATH, STAGES
 
 TIMEOUT_S = 5.0
 MIN_DISPATCH_S = 15  # Cloud Tasks' least
@@ -32,8 +32,11 @@ def queue_name(stage: str) -> str:
 
 
 class CloudTasksTimers(Timers):
-    """`url_of_stage` says where a stage answers. `caller` is the service account whose token the call carries; empty
-    where nobody checks it (loopback). Cloud Tasks holds a task for 30 days at most: a later one is Misconfigured."""
+    """`url_of_stage` says where a stage answers: what is fired goes to its INTERNAL_PATH. `caller` is the service
+    account whose token the call carries; empty where nobody checks it (loopback).
+
+    Cloud Tasks holds a task for 30 days at most: a later one is Misconfigured.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class CloudTasksTimers(Timers):
     def _request(self, timer: Timer) -> HttpRequest:
         url = self._url_of_stage(timer.stage)
         request = HttpRequest(
-            url=url,
+            url=url + INTERNAL_PATH,
             http_method=HttpMethod.POST,
             headers={"Content-Type": "application/json"},
             body=timer_push(timer),
