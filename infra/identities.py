@@ -60,7 +60,7 @@ def powers(
         _publishes(stack, stage, member, published)
         _keeps_documents(stack, stage, member)
         _reads_secrets(stack, stage, member)
-        _keeps_blobs(stage, member, blobs)
+        _keeps_blobs(stack, stage, member, blobs)
         if stage.blobs == "read":
             _signs_links(stage, member, people)
         if stage.uses_timers:
@@ -150,17 +150,20 @@ def secret_condition(project_number: str, pattern: str) -> str:
     return f'resource.name == "{name}" || resource.name.startsWith("{name}/")'
 
 
-def _keeps_blobs(stage: StageSpec, member: pulumi.Output[str], blobs: gcp.storage.Bucket) -> None:
+def _keeps_blobs(stack: Stack, stage: StageSpec, member: pulumi.Output[str], blobs: gcp.storage.Bucket) -> None:
     """Only under its own prefixes; listing has no object to name, so the prefix it asks for is what is checked."""
     role = {"read": "roles/storage.objectViewer", "write": "roles/storage.objectUser"}.get(stage.blobs)
-    for prefix in stage.blob_prefixes if role else ():
-        condition = blobs.name.apply(
-            lambda bucket, prefix=prefix: gcp.storage.BucketIAMMemberConditionArgs(
-                title=f"only {prefix}", expression=prefix_condition(bucket, prefix)
-            )
-        )
+    if role is None:
+        return
+    for prefix in stage.blob_prefixes:
         gcp.storage.BucketIAMMember(
-            f"blobs-{stage.name}-{prefix.rstrip('/')}", bucket=blobs.name, role=role, member=member, condition=condition
+            f"blobs-{stage.name}-{prefix.rstrip('/')}",
+            bucket=blobs.name,
+            role=role,
+            member=member,
+            condition=gcp.storage.BucketIAMMemberConditionArgs(
+                title=f"only {prefix}", expression=prefix_condition(names.bucket(stack.project), prefix)
+            ),
         )
 
 

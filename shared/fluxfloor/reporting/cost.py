@@ -1,9 +1,8 @@
 """What the floor costs a month at list prices, from what each stage does for a signal, a bar and a run of a job.
 
-`by_design()` gives those counts as the design states them; counts measured in a replay replace it one for one.
-`monthly_bill()` multiplies them by the traffic, adds what is paid for merely being there, and prices the sum twice:
-at list price, and after Google's free allowances. Both err upwards: requests that overlap in one instance are paid
-for one by one here.
+`monthly_bill()` multiplies those counts by the traffic, adds what is paid for merely being there, and prices the sum
+twice: at list price, and after Google's free allowances. Both err upwards: requests that overlap in one instance are
+paid for one by one here.
 """
 
 from __future__ import annotations
@@ -11,66 +10,21 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
 
+from fluxfloor.reporting.operations import BAR, SIGNAL, WATCHED_BAR, Counts, OperationCounts, by_design
 from fluxfloor.reporting.prices import DAYS, PRICES, Price
 from fluxfloor.topology import STAGES, TOPICS, StageSpec, subscribers
 
 FLOOR = "floor"
 """Stands in for a stage where a cost is everybody's."""
-SIGNAL, BAR, WATCHED_BAR = "signal", "bar", "watched bar"
 VOLUMES = (0, 100, 10_000)  # signals a day
 DAY_MIN = 1440
 BILLED_MS = 100  # Cloud Run rounds every request up to this
 PUBSUB_MIN_BYTES = 1000  # Pub/Sub charges at least so much for a request
 GIB = 1024**3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationCounts:
-    """What one stage does because of one cause, on average. Documents are counted as Firestore bills them: a query that
-    finds nothing is a read, a verification is a write, a verified absence is a delete."""
-
-    invocations: float = 0  # requests that its service answers
-    steps: float = 0  # commits that claim an event; each leaves a journal document that expires
-    reads: float = 0
-    writes: float = 0
-    deletes: float = 0
-    kept: float = 0  # documents among the writes that are new and stay: rows, ledger entries
-    published: Mapping[str, float] = field(default_factory=dict)  # topic -> messages
-    timers: float = 0
-    blob_writes: float = 0
-    blob_reads: float = 0
-    cpu_ms: float = 0
-    rounds: float = 0  # calls to Google's services that it waits for, one after the other
-    wait_ms: float = 0  # spent waiting for anybody else, such as a venue
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(**{name: _sum(getattr(self, name), getattr(other, name)) for name in self._names()})
-
-    def __mul__(self, times: float) -> Self:
-        return type(self)(**{name: _scaled(getattr(self, name), times) for name in self._names()})
-
-    @classmethod
-    def _names(cls) -> tuple[str, ...]:
-        return tuple(each.name for each in fields(cls))
-
-
-def _sum(a: Any, b: Any) -> Any:
-    if isinstance(a, Mapping):
-        return {name: a.get(name, 0) + b.get(name, 0) for name in (*a, *b)}
-    return a + b
-
-
-def _scaled(value: Any, times: float) -> Any:
-    if isinstance(value, Mapping):
-        return {name: item * times for name, item in value.items()}
-    return value * times
-
-
-Counts = Mapping[str, Mapping[str, OperationCounts]]
-"""Cause -> stage -> what that stage does for one of it. A cause is SIGNAL, BAR, WATCHED_BAR or "<stage>/<job>"."""
+HEALTH = "dashboard/health"
+HEALTH_WINDOW_MIN, HEALTH_LIMIT = 15, 300  # it reads every younger step again at each run, up to so many a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +187,23 @@ def _running(counts: Counts, traffic: Traffic, assumed: Assumptions) -> dict[str
         used[name] += [("run_cpu", busy_s * stage.cpu), ("run_memory", busy_s * stage.memory_mb / 1024)]
         if stage.secrets:  # a value is kept for a minute, so no stage reads more often than that
             used[name].append(("secret_reads", min(_total(counts, per_month, name).invocations, DAYS * DAY_MIN)))
+    used["dashboard"].append(("firestore_reads", _health_reads(counts, per_month)))
     for topic in TOPICS:
         sent = sum(_total(counts, per_month, name).published.get(topic, 0) for name in STAGES)
         volume_gib = sent * max(assumed.message_bytes, PUBSUB_MIN_BYTES) / GIB
         for reader in subscribers(topic):  # a filtered message is paid for like a delivered one
             used[reader].append(("pubsub_throughput", volume_gib))
     return used
+
+
+def _health_reads(counts: Counts, per_month: Mapping[str, float]) -> float:
+    """Grows with the traffic of everybody else, so no count of its own runs could tell it."""
+    reads_per_run = 0.0
+    for database in ("edge", "mode"):
+        at_home = [name for name, stage in STAGES.items() if stage.databases[0] == database]
+        steps = sum(_total(counts, per_month, name).steps for name in at_home)
+        reads_per_run += min(steps / DAYS / DAY_MIN * HEALTH_WINDOW_MIN, HEALTH_LIMIT)
+    return per_month.get(HEALTH, 0) * reads_per_run
 
 
 def _total(counts: Counts, per_month: Mapping[str, float], stage: str) -> OperationCounts:
@@ -294,79 +259,3 @@ def cold_share(stage: StageSpec, per_min: float, stays_warm_min: float) -> float
     if any(schedule.every_min < stays_warm_min for schedule in stage.schedules):
         return 0.0
     return math.exp(-per_min * stays_warm_min)
-
-
-# --- what the design says ----------------------------------------------------------------------------------------
-
-# One read round, one decision commit, one publish round, and the mark that it was sent. The commit: the claim, a state
-# document, one verified and one verified absent.
-HOP = OperationCounts(invocations=1, steps=1, reads=3, writes=4, deletes=1, cpu_ms=4, rounds=4)
-ORDER = OperationCounts(steps=2, reads=4, writes=6, cpu_ms=4, rounds=6, timers=1)  # submitting and outcome, a look-up
-FACTS: dict[str, dict[str, dict[str, float]]] = {
-    # Upper bound: every signal becomes an order that is reported open and filled.
-    SIGNAL: {
-        "ingestion": {"signals.received": 1},
-        "features": {"signals.scored": 1},
-        "cerebro": {"decisions.made": 1, "orders.requested": 1},
-        "execution": {"executions.reported": 2},
-        "reconciliation": {"accounts.updated": 1},
-    },
-    BAR: {"market": {"candles.closed": 1}, "reconciliation": {"accounts.updated": 1}},
-    WATCHED_BAR: {"market": {"candles.closed": 1}},
-}
-KEEPS = ("dashboard", "reconciliation")  # their documents stay: rows, ledger entries
-
-
-def by_design() -> dict[str, dict[str, OperationCounts]]:
-    """The counts as the design states them, for the topology as it is."""
-    counts = {cause: _flow(cause) for cause in FACTS}
-    for stage in STAGES.values():
-        for schedule in stage.schedules:
-            counts[f"{stage.name}/{schedule.job}"] = {stage.name: _job(stage, schedule.job)}
-    return counts
-
-
-def _flow(cause: str) -> dict[str, OperationCounts]:
-    """Every stage's share: a hop for each message that reaches it, and what it states itself."""
-    stated = FACTS[cause]
-    flow: dict[str, OperationCounts] = {}
-    for name in STAGES:
-        hops = sum(
-            sent.get(topic, 0)
-            for sent in stated.values()
-            for topic, only in _wants(name)
-            if not (cause == WATCHED_BAR and only.get("traded") == "true")
-        )
-        done = HOP * hops + _first_cause(cause, name) + OperationCounts(published=stated.get(name, {}))
-        done += ORDER * stated.get(name, {}).get("executions.reported", 0) * 0.5
-        done += OperationCounts(kept=hops if name in KEEPS else 0)
-        flow[name] = done
-    return {name: done for name, done in flow.items() if done != OperationCounts()}
-
-
-def _wants(stage: str) -> list[tuple[str, Mapping[str, str]]]:
-    return [(subscription.topic, subscription.only) for subscription in STAGES[stage].consumes]
-
-
-def _first_cause(cause: str, stage: str) -> OperationCounts:
-    """A webhook is a request of its own; a bar is taken inside a run of the pull."""
-    if cause == SIGNAL and stage == "ingestion":
-        return HOP
-    if cause in (BAR, WATCHED_BAR) and stage == "market":
-        return HOP + OperationCounts(invocations=-1, wait_ms=200)
-    return OperationCounts()
-
-
-def _job(stage: StageSpec, job: str) -> OperationCounts:
-    """A run that finds nothing: one query a database. Those that always find something are told apart."""
-    looked = len(stage.databases)
-    run = OperationCounts(invocations=1, reads=looked, cpu_ms=4, rounds=looked)
-    more = {
-        "market/pull": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
-        "market/catalog": OperationCounts(steps=1, reads=1, writes=2, rounds=2, wait_ms=1_500),
-        "market/archive": OperationCounts(reads=12, blob_reads=6, blob_writes=6, cpu_ms=60, rounds=18),
-        "dashboard/health": OperationCounts(reads=12, rounds=2),
-        "exports/daily": OperationCounts(reads=200, blob_writes=4, cpu_ms=200, rounds=8),
-        "reconciliation/sweep": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
-    }
-    return run + more.get(f"{stage.name}/{job}", OperationCounts())

@@ -7,22 +7,14 @@ from collections import defaultdict
 
 import pytest
 from fluxfloor.reporting import cost
-from fluxfloor.reporting.cost import (
-    FLOOR,
-    HOP,
-    SIGNAL,
-    WATCHED_BAR,
-    Assumptions,
-    Inventory,
-    OperationCounts,
-    Traffic,
-    by_design,
-    monthly_bill,
-)
+from fluxfloor.reporting.cost import FLOOR, Assumptions, Inventory, Traffic, monthly_bill
+from fluxfloor.reporting.operations import HOP, SIGNAL, WATCHED_BAR, OperationCounts, by_design
 from fluxfloor.reporting.prices import DAYS, PRICES
 from fluxfloor.topology import STAGES, subscribers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from functions.dashboard import health
 
 NOTHING = Inventory(0, 0, 0, 0.0, 0.0)
 NO_WORK = {cause: {} for cause in Traffic(1).per_day()}
@@ -199,7 +191,8 @@ def test_by_design_every_reader_of_a_fact_takes_one_hop_for_it():
     assert signal["alerts"] == HOP * 2  # two reports, no exports, no risks
     assert signal["ingestion"].published == {"signals.received": 1}
     assert signal["dashboard"].invocations == 1 + 2 + 1  # a decision, two reports, the books
-    assert signal["execution"].steps == 3  # intent, submitting, outcome
+    assert signal["execution"].steps >= 3  # intent, submitting, outcome
+    assert signal["execution"].timers > 0
     assert "exports" not in signal
 
 
@@ -208,6 +201,15 @@ def test_by_design_a_watched_bar_wakes_nobody_but_is_still_paid_for():
     bill = monthly_bill({**NO_WORK, WATCHED_BAR: by_design()[WATCHED_BAR]}, Traffic(0), NOTHING)
     assert line(bill, "pubsub_throughput", "features").quantity > 0
     assert line(bill, "run_requests", "features").quantity == 0
+
+
+def test_health_is_read_again_every_minute_for_as_long_as_a_step_may_be_late():
+    (window_min, limit) = (health.WINDOW_MS / 60_000, health.MAX_STEPS)
+    assert (window_min, limit) == (cost.HEALTH_WINDOW_MIN, cost.HEALTH_LIMIT)
+    counts = only_signals(cerebro=OperationCounts(steps=1))
+    few, many = (line(monthly_bill(counts, Traffic(n), NOTHING), "firestore_reads", "dashboard") for n in (96, 96_000))
+    assert few.quantity == pytest.approx(43_200 * 1)  # one step in a quarter of an hour, at each of 43,200 runs
+    assert many.quantity == pytest.approx(43_200 * 300)
 
 
 def test_by_design_every_schedule_of_the_topology_is_counted():
