@@ -106,7 +106,7 @@ def test_a_truncated_body_is_refused_or_still_makes_sense(body: str, data: st.Da
 def test_a_body_with_bytes_changed_is_refused_or_still_makes_sense(body: str, data: st.DataObject) -> None:
     raw = bytearray(body.encode())
     for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 127))
     outcome(bytes(raw))
 
 
@@ -150,7 +150,8 @@ def test_a_valid_body_with_hostile_values_is_refused_or_still_makes_sense(
 NAMES = st.sampled_from(
     ["symbol", "ticker", "action", "side", "type", "c", "t", "price", "close", "quantity", "volume", "sl", "tp",
      "sl_percent", "stop_loss", "stopLoss", "takeProfit", "order_type", "limit_price", "stop_price", "market_position",
-     "id", "prev_market_position", "market_position_size", "prev_market_position_size", "sentiment", "quantityType", "legs",
+     "id", "prev_market_position", "market_position_size", "prev_market_position_size", "sentiment",
+     "quantityType", "legs",
      "signal", "signal_type", "instrument", "direction", "target_position", "weight", "fraction", "metadata", "max_lag",
      "timestamp", "time", "expires_at", "expected_alpha", "strategy", "order", "data", "bar", "extras", "venue",
      "exchange", "tv_instrument", "bot_uuid", "strategy_info", "leverage", "cancelAfter", "__proto__", "", "-",
@@ -162,6 +163,32 @@ BODIES = st.recursive(
     lambda inner: st.one_of(st.dictionaries(NAMES, inner, max_size=8), st.lists(inner, max_size=3)),
     max_leaves=25,
 )
+
+
+WORDS = [
+    "buy",
+    "sell",
+    "short",
+    "cover",
+    "exit",
+    "long",
+    "add",
+    "ENTRY",
+    "EXIT",
+    "TARGET",
+    "SCALE_OUT",
+    "enter_long",
+    "",
+]
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(["symbol", "ticker", "instrument", "tv_instrument"]), st.sampled_from(WORDS),
+       st.dictionaries(NAMES, st.one_of(HOSTILE, VALUES), max_size=5))  # fmt: skip
+def test_a_plain_alert_with_anything_beside_it_is_refused_or_makes_sense(
+    symbol: str, word: str, beside: dict[str, Any]
+) -> None:
+    outcome(json.dumps({**beside, symbol: "BTCUSDT", "action": word}).encode())
 
 
 @settings(max_examples=400)

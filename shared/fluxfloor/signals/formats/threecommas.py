@@ -13,9 +13,9 @@ from typing import Final
 
 from fluxfloor.contracts.signals import Action, Size, SizeKind
 from fluxfloor.signals import alert
+from fluxfloor.signals.changes import BEFORE, NOW, position_of, read_change
 from fluxfloor.signals.draft import EVERYTHING, Context, Draft
 from fluxfloor.signals.fields import Fields, missing, names_in
-from fluxfloor.signals.formats.tradingview import BEFORE, NOW, position_of, read_change
 from fluxfloor.signals.numbers import percent
 from fluxfloor.signals.parse import Json
 from fluxfloor.signals.positions import Move, moves

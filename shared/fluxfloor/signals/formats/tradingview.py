@@ -10,31 +10,25 @@ decide (see `positions.py`), and the action must agree with them.
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from fluxfloor.contracts.orders import Side
 from fluxfloor.contracts.signals import Action, Direction
 from fluxfloor.signals import alert
+from fluxfloor.signals.changes import BEFORE, NOW, position_of, read_change, read_contracts
 from fluxfloor.signals.draft import EVERYTHING, Context, Draft
 from fluxfloor.signals.fields import Fields, Found, contradiction, missing, names_in
 from fluxfloor.signals.parse import Json
-from fluxfloor.signals.positions import Change, Move, moves, quantity
+from fluxfloor.signals.positions import Move, moves, quantity
 from fluxfloor.signals.refusals import Refused
 from fluxfloor.signals.terms import TermNames, check_leverage, read_terms
 from fluxfloor.signals.words import ACTIONS, SIDES, canonical_word, combine, read_action, read_position
 
 name: Final = "tradingview"
 
-NOW: Final = ("marketposition", "strategymarketposition", "strategyinfomarketposition")
-NOW_SIZE: Final = tuple(f"{one}size" for one in NOW)
-BEFORE: Final = ("prevmarketposition", "strategyprevmarketposition", "strategyinfoprevmarketposition")
-BEFORE_SIZE: Final = tuple(f"{one}size" for one in BEFORE)
 _HELD: Final = ("direction", "positionside")
 _TERMS: Final = TermNames(order_type=("ordertype", "strategyordertype", "type"))
 _OTHER_SIZES: Final = ("notional", "weight", "fraction", "qtypercent", "quantitypercent", "riskpercent")
-_BAR: Final = ("open", "high", "low")
 _CLAIMED: Final = frozenset({*alert.SYMBOL, *alert.ACTION, *NOW, *BEFORE})
 
 
@@ -71,19 +65,6 @@ def read_moves(fields: Fields) -> tuple[list[Move], str, str]:
     return [_by_word(fields, found, word)], word, ""
 
 
-def read_change(fields: Fields, side: Side | None) -> Change:
-    now, before = fields.agreed(*NOW), fields.agreed(*BEFORE)
-    return Change(
-        side=side,
-        contracts=_contracts(fields),
-        now=read_position(str(now.value), now.path) if now else None,
-        now_size=_size(fields, NOW_SIZE),
-        before=read_position(str(before.value), before.path) if before else None,
-        before_size=_size(fields, BEFORE_SIZE),
-        field=(now or before or Found(fields.at("market_position"), None)).path,
-    )
-
-
 def _by_word(fields: Fields, found: Found, word: str) -> Move:
     """A plain alert. A direction beside buy or sell says which position the order is about."""
     held = fields.find(*_HELD)
@@ -96,7 +77,7 @@ def _by_word(fields: Fields, found: Found, word: str) -> Move:
             meaning = replace(meaning, direction=direction)
         elif direction is not meaning.direction:
             raise contradiction(found, held)
-    size = quantity(_contracts(fields))
+    size = quantity(read_contracts(fields))
     if meaning.action is Action.EXIT:
         return Move(Action.EXIT, meaning.direction, size or EVERYTHING)
     return Move(meaning.action, meaning.direction, size, meaning.adds)
@@ -116,22 +97,3 @@ def _action(fields: Fields) -> Found | None:
 
 def _meaning(word: str) -> str:
     return str(ACTIONS.get(canonical_word(word), canonical_word(word)))
-
-
-def _contracts(fields: Fields) -> Decimal | None:
-    """`volume` is a quantity in some alerts and the bar's volume in others; beside a bar it is the bar's."""
-    if not fields.has(*alert.QUANTITY) and not fields.has(*_BAR):
-        return fields.positive("volume")
-    return fields.positive(*alert.QUANTITY)
-
-
-def _size(fields: Fields, names: tuple[str, ...]) -> Decimal | None:
-    """TradingView writes sizes absolute; some scripts write a short's with a minus."""
-    size = fields.number(*names)
-    return None if size is None else abs(size)
-
-
-def position_of(change: Change) -> str:
-    """The position before and after, for telling one order of a second from the next."""
-    parts = (change.before, change.before_size, change.now, change.now_size)
-    return "/".join("" if part is None else str(part) for part in parts)
