@@ -40,14 +40,23 @@ def floor_file(
     if not stack.floor_file:
         return None
     secret = _secret(stack, FLOOR_FILE, ready)
-    for stage in people.runners:
-        gcp.secretmanager.SecretIamMember(
-            f"settings-{stage}",
-            project=stack.project,
-            secret_id=secret.secret_id,
-            role="roles/secretmanager.secretAccessor",
-            member=people.runner(stage),
-        )
+    readers = [_reader(stack, stage, secret, people) for stage in people.runners]
     return gcp.secretmanager.SecretVersion(
-        "floor-settings-version", secret=secret.id, secret_data=(HERE / stack.floor_file).read_text()
+        "floor-settings-version",
+        secret=secret.id,
+        secret_data=(HERE / stack.floor_file).read_text(),
+        # A service that mounts what its account may not read yet never starts.
+        opts=pulumi.ResourceOptions(depends_on=readers),
+    )
+
+
+def _reader(
+    stack: Stack, stage: str, secret: gcp.secretmanager.Secret, people: Identities
+) -> gcp.secretmanager.SecretIamMember:
+    return gcp.secretmanager.SecretIamMember(
+        f"settings-{stage}",
+        project=stack.project,
+        secret_id=secret.secret_id,
+        role="roles/secretmanager.secretAccessor",
+        member=people.runner(stage),
     )

@@ -5,7 +5,7 @@ ARG PYTHON=python:3.11-slim-bookworm
 FROM ${PYTHON} AS packages
 COPY shared/locks/edge.txt /tmp/lock.txt
 RUN python -m venv /venv \
- && /venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes --no-deps -r /tmp/lock.txt \
+ && /venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes --no-deps --only-binary :all: -r /tmp/lock.txt \
  && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 
 FROM ${PYTHON}
