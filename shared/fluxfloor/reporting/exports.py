@@ -27,7 +27,6 @@ from fluxfloor.errors import FloorError
 
 FORMAT_VERSION = "1"
 MAX_ROWS = 250_000
-MAX_DAYS = 3_660
 DAY_MS = 86_400_000
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
@@ -122,8 +121,6 @@ def refusal(asked: ExportRequested, known_account: bool, now_ms: int) -> str:
         return "the range must end after it begins"
     if asked.from_ms >= now_ms:
         return "the range has not begun yet"
-    if asked.to_ms - asked.from_ms > MAX_DAYS * DAY_MS:
-        return f"the range is longer than {MAX_DAYS} days"
     return ""
 
 
