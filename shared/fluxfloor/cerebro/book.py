@@ -76,6 +76,25 @@ def cash_reserved(book: RiskBook, instruments: dict[str, Instrument]) -> Decimal
     return total
 
 
+def leaving_lots(book: RiskBook, strategy_id: str, instrument_id: str) -> int:
+    """What exits on their way will still take out. Unsigned."""
+    return sum(
+        item.lots
+        for item in book.reservations.values()
+        if item.purpose is not Purpose.ENTRY and (item.strategy_id, item.instrument_id) == (strategy_id, instrument_id)
+    )
+
+
+def occupied(book: RiskBook, strategy_id: str, instrument_id: str) -> bool:
+    """Does the strategy hold something that is not on its way out, or await an entry? A reversal's second half may go
+    once its first half is under way."""
+    staying = abs(held_lots(book, strategy_id, instrument_id)) - leaving_lots(book, strategy_id, instrument_id)
+    entering = any(
+        (item.strategy_id, item.instrument_id) == (strategy_id, instrument_id) for item in entry_reservations(book)
+    )
+    return staying > 0 or entering
+
+
 def open_slots(book: RiskBook) -> set[str]:
     """Positions held or about to be, by strategy and instrument."""
     slots = {key for key, position in book.positions.items() if position.lots}

@@ -42,8 +42,7 @@ def tradable(scored: SignalScored, book: RiskBook, rules: Instrument) -> None:
         raise Refusal(Reason.UNSUPPORTED, f"a {leg.order_type} order needs a limit price")
     if leg.order_type in (OrderType.STOP, OrderType.STOP_LIMIT) and leg.trigger_price is None:
         raise Refusal(Reason.UNSUPPORTED, f"a {leg.order_type} order needs a trigger price")
-    occupied = books.position_key(signal.strategy_id, rules.instrument_id) in books.open_slots(book)
-    if occupied and not signal.adds:
+    if books.occupied(book, signal.strategy_id, rules.instrument_id) and not signal.adds:
         raise Refusal(Reason.POSITION_OPEN, f"{signal.strategy_id} already holds or awaits {rules.symbol}")
 
 

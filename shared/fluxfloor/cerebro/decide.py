@@ -193,13 +193,7 @@ def _minimum(entry: Entry, lots: int, steps: tuple[Limit, ...]) -> tuple[int, tu
 
 def _exit(case: Case, wanted: Wanted) -> Decided:
     """Sized by what is held and not already on its way out. No limit refuses an exit, and no halt."""
-    leaving = sum(
-        item.lots
-        for item in case.book.reservations.values()
-        if item.purpose is not Purpose.ENTRY
-        and (item.strategy_id, item.instrument_id) == (case.signal.strategy_id, case.rules.instrument_id)
-    )
-    free = abs(case.held) - leaving
+    free = abs(case.held) - books.leaving_lots(case.book, case.signal.strategy_id, case.rules.instrument_id)
     if free <= 0:
         raise Refusal(Reason.NOTHING_TO_EXIT, f"{case.signal.strategy_id} holds nothing of {case.rules.symbol} to exit")
     price_ticks = max(1, case.rules.ticks(_reference_price(case)))

@@ -49,12 +49,7 @@ def flatten(
     intents = []
     for position in book.positions.values():
         rules = instruments.get(position.instrument_id)
-        leaving = sum(
-            item.lots
-            for item in book.reservations.values()
-            if item.purpose is not Purpose.ENTRY
-            and (item.strategy_id, item.instrument_id) == (position.strategy_id, position.instrument_id)
-        )
+        leaving = books.leaving_lots(book, position.strategy_id, position.instrument_id)
         if rules is None or abs(position.lots) <= leaving:
             continue
         intent = _exit_of(position, abs(position.lots) - leaving, book, policy, rules, cause, now_ms)

@@ -42,6 +42,8 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="fluxfloor-") as scratch:
         directory = keep or Path(scratch) / "floor"
         if backend is Backend.EMULATORS:
+            from fluxfloor.local.emulated import open_emulated
+
             played = open_emulated(directory, settings, rules, timeframe, bars, lines, str(signals))
         else:
             played = demo.open_recorded(directory, settings, rules, timeframe, bars, lines, str(signals))

@@ -37,7 +37,7 @@ def ledger_balanced(store: Store) -> bool:
 def books_match(floor: Floor, account: Account) -> bool:
     """Currency by currency, and trade by trade."""
     venue = floor.ports.venue(account.id).books(0)
-    ours = {row["reference"] for row in rows(floor.store, LedgerEntry.collection) if row["kind"] == "fill"}
+    ours = {row["reference"] for row in rows(floor.ports.store, LedgerEntry.collection) if row["kind"] == "fill"}
     same_trades = ours == {seen.fill.trade_id for seen in venue.fills}
     currencies = venue.balances.keys() | account.balances.keys()
     zero = Decimal(0)

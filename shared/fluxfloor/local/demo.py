@@ -1,20 +1,23 @@
-"""The demo: a real year of EUR/USD hours and a handful of webhooks, played through every stage, then a page to look at."""
+"""The demo: a real year of EUR/USD hours and some webhooks, played through every stage, then a page to look at."""
 
 from __future__ import annotations
 
 import secrets as randomness
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.local.floor import Floor
 from fluxfloor.local.replay import Recording, Replay, open_replay
 from fluxfloor.local.webhooks import DEMO_SENDER, read_webhooks
 from fluxfloor.market.archive import from_parquet
 from fluxfloor.market.candles_file import read_candles_file
 from fluxfloor.market.window import Bars
+from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.settings import Settings, load
 from fluxfloor.webapi.passwords import hash_password
 
@@ -73,8 +76,17 @@ def open_demo(directory: Path, port: int) -> Replay:
 
 
 def open_recorded(
-    directory: Path, settings: Settings, rules: Instrument, timeframe: str, bars: Bars, lines: str, name: str
+    directory: Path,
+    settings: Settings,
+    rules: Instrument,
+    timeframe: str,
+    bars: Bars,
+    lines: str,
+    name: str,
+    floor_type: type[Floor] = Floor,
+    wrap: Callable[[Ports], Ports] | None = None,
 ) -> Replay:
+    """A floor in an emptied `directory`, about to play these bars and the webhooks in `lines` (from file `name`)."""
     shutil.rmtree(directory, ignore_errors=True)
     begin_ms, end_ms = int(bars[:, 0].min()), int(bars[:, 0].max())
     known = dict.fromkeys(settings.senders, DEMO_SECRET)
@@ -86,7 +98,7 @@ def open_recorded(
         "api-admin-password-hash": hash_password(password),
         "api-session-key": randomness.token_hex(32),
     }
-    return open_replay(directory, settings, Recording(rules, timeframe, bars, tuple(hooks)), defaults)
+    return open_replay(directory, settings, Recording(rules, timeframe, bars, tuple(hooks)), defaults, floor_type, wrap)
 
 
 def read_bars(path: Path) -> Bars:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -169,8 +169,13 @@ def _child(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches the runner, which then stops its children in order
-        preexec_fn=partial(_die_with, os.getpid()) if sys.platform == "linux" else None,
+        preexec_fn=dying_with_this_process(),
     )
+
+
+def dying_with_this_process() -> Callable[[], None] | None:
+    """For `preexec_fn`: a child that ends when the thread that starts it does, where the system can do that."""
+    return partial(_die_with, os.getpid()) if sys.platform == "linux" else None
 
 
 def _die_with(parent_pid: int) -> None:

@@ -6,7 +6,7 @@ from fluxfloor.topology import STAGES, TOPICS, subscribers
 
 
 def mermaid() -> str:
-    """Stages as boxes, topics as arrows' labels. Releases of quarantined messages, which all stages hear, are left out."""
+    """Stages as boxes, topics on the arrows. Releases of quarantined messages, which all stages hear, are left out."""
     lines = ["flowchart LR", "    people([people's webhooks]) --> ingestion", "    exchange([exchange]) --> market"]
     lines += [f"    {stage.name}[{stage.name}]" for stage in STAGES.values()]
     for topic in TOPICS:

@@ -23,6 +23,7 @@ from fluxfloor.local.floor import Floor
 from fluxfloor.local.webhooks import Outcomes, RecordedWebhook
 from fluxfloor.market.window import Bars
 from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.webapi.settled import apply_settings
 
@@ -110,7 +111,7 @@ class Replay:
         facts = Counter[str]()
         decisions: dict[str, Any] = {"accepted": 0, "refused": Counter()}
         quarantined = 0
-        for fact in audit.facts(self.floor.store):
+        for fact in audit.facts(self.floor.ports.store):
             facts[fact["type"]] += 1
             if fact["type"] == "decisions.made.v1":
                 _count_decision(decisions, fact["data"]["decision"])
@@ -122,8 +123,8 @@ class Replay:
             "quarantined": quarantined,
             "signals": facts["signals.received.v1"],
             "orders": facts["orders.requested.v1"],
-            "fills": audit.count(self.floor.store, LedgerEntry.collection, kind="fill"),
-            "trades": audit.count(self.floor.store, "trades"),
+            "fills": audit.count(self.floor.ports.store, LedgerEntry.collection, kind="fill"),
+            "trades": audit.count(self.floor.ports.store, "trades"),
             "webhooks": self.outcomes.counts(),
             "decisions": {**decisions, "refused": dict(decisions["refused"])},
             **self._books(),
@@ -146,7 +147,7 @@ class Replay:
             "cash": canonical(cash),
             "positions": {name.split(":", 1)[1]: canonical(item.lots * rules.lot_size) for name, item in held.items()},
             "equity": canonical(cash + worth),
-            "ledger_balanced": audit.ledger_balanced(self.floor.store),
+            "ledger_balanced": audit.ledger_balanced(self.floor.ports.store),
             "books_match_venue": audit.books_match(self.floor, account),
         }
 
@@ -158,9 +159,16 @@ def _count_decision(decisions: dict[str, Any], decision: dict[str, Any]) -> None
         decisions["refused"][decision["reason"]] += 1
 
 
-def open_replay(directory: Path, settings: Settings, recording: Recording, secrets: dict[str, str]) -> Replay:
+def open_replay(
+    directory: Path,
+    settings: Settings,
+    recording: Recording,
+    secrets: dict[str, str],
+    floor_type: type[Floor] = Floor,
+    wrap: Callable[[Ports], Ports] | None = None,
+) -> Replay:
     """A fresh floor for a recording; `directory` must not hold another one's state."""
     clock = VirtualClock(int(recording.bars[:, 0].min()) + 1)
     source = FileMarketData([Series(recording.instrument, recording.timeframe, recording.bars)], clock)
-    floor = Floor(directory, settings, clock, lambda _: source, secrets)
+    floor = floor_type(directory, settings, clock, lambda _: source, secrets, wrap)
     return Replay(floor, clock, recording)

@@ -155,7 +155,7 @@ def _resolve(draft: Draft, sender: Sender, catalogs: Catalogs) -> Resolved:
 
 
 def _signal(draft: Draft, resolved: Resolved, signal_id: str, found: str, sender: Sender, now_ms: int) -> Signal:
-    leg, alpha = draft.legs[0], draft.expected_alpha
+    leg = draft.legs[0]
     try:
         return Signal(
             signal_id=signal_id,
@@ -169,7 +169,8 @@ def _signal(draft: Draft, resolved: Resolved, signal_id: str, found: str, sender
             ts_received_ms=now_ms,
             expires_ms=draft.expires_ms,
             reference_price=leg.terms.reference_price,
-            expected_alpha=sender.default_expected_alpha if alpha is None else alpha,
+            expected_alpha=draft.expected_alpha,
+            fallback_alpha=sender.default_expected_alpha,
             adds=draft.adds,
             tag=draft.tag,
             explanation=_explain(draft, resolved),

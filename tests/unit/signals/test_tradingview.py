@@ -232,7 +232,8 @@ def test_without_a_time_the_signal_is_of_now() -> None:
 def test_the_senders_default_edge_fills_in_and_the_signals_own_wins() -> None:
     by = sender(default_expected_alpha="0.004")
     plain = {"symbol": "BTCUSDT", "action": "buy"}
-    assert signal(plain, by=by).expected_alpha == Decimal("0.004")
+    assert signal(plain, by=by).expected_alpha is None
+    assert signal(plain, by=by).fallback_alpha == Decimal("0.004")
     assert signal({**plain, "expected_alpha": "-0.01"}, by=by).expected_alpha == Decimal("-0.01")
     assert signal(plain).expected_alpha is None
 

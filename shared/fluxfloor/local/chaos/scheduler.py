@@ -106,7 +106,9 @@ class Simulation:
         settings = self.floor.settings
         policy = settings.portfolios["main"]
         documents = (
-            Policy(id="main", preset=policy.preset, account_id=policy.account, currency="USDT", limits=policy.resolved()),
+            Policy(
+                id="main", preset=policy.preset, account_id=policy.account, currency="USDT", limits=policy.resolved()
+            ),
             Sender(
                 id=scenario.SENDER, portfolio_id="main", secret_name=f"sender-{scenario.SENDER}",
                 default_expected_alpha="0.05", rate_per_minute=6_000,
