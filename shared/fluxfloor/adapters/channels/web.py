@@ -7,7 +7,9 @@ so neither an address nor a word of an answer goes into an error, and the client
 from __future__ import annotations
 
 import logging
+import ssl
 import time
+from functools import cache
 from typing import Any
 
 import httpx
@@ -33,7 +35,10 @@ for _name in ("httpx", "httpcore"):
 def post(who: str, url: str, payload: dict[str, Any]) -> None:
     """Returns if the answer is a 2xx. Raises Throttled, RetryLater, Misconfigured or Poison."""
     try:
-        with httpx.Client(timeout=TIMEOUT_S) as client, client.stream("POST", url, json=payload) as response:
+        with (
+            httpx.Client(timeout=TIMEOUT_S, verify=_trust()) as client,
+            client.stream("POST", url, json=payload) as response,
+        ):
             status, retry_after_s = response.status_code, _retry_after_s(response)
             if status == 429 and not retry_after_s:
                 retry_after_s = _telegram_patience_s(_read(response))
@@ -42,6 +47,12 @@ def post(who: str, url: str, payload: dict[str, Any]) -> None:
     except (httpx.HTTPError, httpx.StreamError) as problem:
         raise RetryLater(f"{who}: {type(problem).__name__}") from None
     _judge(who, status, retry_after_s)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read once: the certificates cost more time than a message."""
+    return httpx.create_ssl_context()
 
 
 def _judge(who: str, status: int, retry_after_s: float | None) -> None:
