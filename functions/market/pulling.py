@@ -85,7 +85,12 @@ def _pull_line(context: Context, fact: Fact, instrument: Instrument, line: Line)
     if ask is None:
         return
     source = context.ports.market_data(market.exchange)
-    candles = source.candles(instrument, line.timeframe, ask.since_ms, ask.until_ms)
+    try:
+        candles = source.candles(instrument, line.timeframe, ask.since_ms, ask.until_ms)
+    except RetryLater as problem:
+        # The next minute asks again for the same bars; the other lines must not wait for this one.
+        log.warning("no candles: %s", problem, extra={"stage": "market", "line": line.id})
+        return
     context.step(
         context.cause(fact.event, fact.event_id, line.id, ask.since_ms, ask.until_ms),
         lambda _, work: _take(work, line, candles, ask),

@@ -6,13 +6,14 @@ import sys
 
 import typer
 
-from fluxfloor.cli import demo, inspect, replay, run
+from fluxfloor.cli import demo, emulators, inspect, replay, run
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("replay")(replay.replay)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
+app.command("emulators")(emulators.emulators)
 app.command("topology")(inspect.topology)
 app.command("why")(inspect.why)
 app.command("cost")(inspect.cost)

@@ -77,10 +77,8 @@ class Document(Model):
 
     @classmethod
     def decode(cls, data: dict[str, Any]) -> Self:
-        """From the store. Fields of a newer writer are dropped, so that a rollback can read them."""
-        if data.keys() - cls.model_fields.keys():
-            data = {name: value for name, value in data.items() if name in cls.model_fields}
-        return cls.model_validate(data)
+        """From the store. Fields of a newer writer are dropped at every depth, so that a rollback can read them."""
+        return cls.model_validate(data, extra="ignore")
 
     def encode(self) -> dict[str, Any]:
         return self.model_dump(mode="json")

@@ -270,8 +270,8 @@ class TimerFired(Event):
 EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
-        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported, AccountUpdated,
-        RiskRaised, ExportRequested, ExportCompleted, QuarantineReleased, ScheduleTicked, TimerFired,
+        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported,
+        AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip
 """Every version a subscriber can read, by type. A version that was replaced stays here until N-1 has drained."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import Event
-from fluxfloor.contracts.events import EVENTS
+from fluxfloor.contracts.events import EVENTS, TimerFired
+from fluxfloor.contracts.journal import Timer
 from fluxfloor.errors import Poison
 
 WIRE_FIELDS = ("event_id", "type", "key", "root", "parent", "traceparent", "ts_event_ms")
@@ -61,7 +61,7 @@ class Fact:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Fact:
         return cls(
-            event_id=record["event_id"], event=_event(record["type"]).model_validate(record["data"]),
+            event_id=record["event_id"], event=_event(record["type"]).model_validate(record["data"], extra="ignore"),
             root=record["root"], parent=record["parent"], ts_event_ms=record["ts_event_ms"],
             traceparent=record["traceparent"],
         )  # fmt: skip
@@ -82,6 +82,12 @@ def first_trace(event_id: str) -> str:
     return f"00-{ids.trace_id(event_id)}-{ids.span_id(event_id)}-01"
 
 
+def fired(timer: Timer) -> Fact:
+    """What a timer delivers: its own first cause, with an id that every delivery shares."""
+    event = TimerFired(stage=timer.stage, purpose=timer.purpose, subject=timer.subject, due_ms=timer.due_ms)
+    return Fact.first(timer.timer_id, event, timer.due_ms)
+
+
 def child_trace(traceparent: str, stage: str, event_id: str) -> str:
     """W3C trace context whose span is `stage` handling `event_id`: derived, so that a replay draws the same trace."""
     parts = traceparent.split("-")
@@ -97,7 +103,7 @@ def decode(data: bytes, attributes: dict[str, str]) -> Fact:
         raise Poison(f"message attributes lack {', '.join(missing)}")
     event_type = _event(attributes["type"])
     try:
-        event = event_type.model_validate(_payload(data))
+        event = event_type.model_validate_json(data, extra="ignore")
         ts_event_ms = int(attributes["ts_event_ms"])
     except (ValidationError, ValueError) as problem:
         raise Poison(f"not a {attributes['type']}: {problem}") from problem
@@ -111,7 +117,3 @@ def _event(name: str) -> type[Event]:
         return EVENTS[name]
     except KeyError:
         raise Poison(f"no reader for event type {name!r}") from None
-
-
-def _payload(data: bytes) -> Any:
-    return orjson.loads(data)

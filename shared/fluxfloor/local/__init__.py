@@ -1,0 +1,6 @@
+"""The floor on this machine: in one process, on Google's emulators, replayed, or under simulated faults."""
+
+import os
+
+# Children are forked while gRPC clients are open; its note about that on every fork helps nobody.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

@@ -25,6 +25,7 @@ from fluxfloor.errors import Misconfigured
 from fluxfloor.local import emulators, provision
 from fluxfloor.local.cloud_storage import CloudStorageServer
 from fluxfloor.local.cloud_tasks import CloudTasksServer
+from fluxfloor.local.floor import load_stage
 from fluxfloor.local.secret_manager import SecretManagerServer
 from fluxfloor.topology import INTERNAL_PATH, STAGES
 
@@ -36,7 +37,7 @@ STOP_TIMEOUT_S = 5.0
 
 @dataclass(slots=True)
 class StageProcess:
-    """One stage's server. `started_s` is how long it took from its start to its first answer."""
+    """One stage's server. `started_s`: from the process's start to its first answer."""
 
     name: str
     port: int
@@ -45,6 +46,7 @@ class StageProcess:
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
     _output: IO[bytes] | None = None
+    _begun_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -53,6 +55,7 @@ class StageProcess:
     def start(self) -> None:
         source = Path(functions.__file__).parent / self.name / "main.py"
         command = [sys.executable, "-m", "functions_framework", "--source", str(source), "--target", "main"]
+        self._begun_s = time.monotonic()
         self._output = self.log.open("ab")
         self.process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self.port)],
@@ -64,12 +67,11 @@ class StageProcess:
         )
 
     def wait_until_ready(self) -> None:
-        begun = time.monotonic()
-        while time.monotonic() - begun < READY_TIMEOUT_S:
+        while time.monotonic() - self._begun_s < READY_TIMEOUT_S:
             if self.process is None or self.process.poll() is not None:
                 raise Misconfigured(f"stage {self.name} ended while starting; see {self.log}")
             if _answers(self.url):
-                self.started_s = time.monotonic() - begun
+                self.started_s = time.monotonic() - self._begun_s
                 return
             time.sleep(0.02)
         raise Misconfigured(f"stage {self.name} did not answer within {READY_TIMEOUT_S:.0f} s; see {self.log}")
@@ -167,7 +169,7 @@ def running(
             **os.environ,
             **both.environment(),
             "CLOUD_TASKS_EMULATOR_HOST": tasks.host,
-            "STORAGE_EMULATOR_HOST": storage.host,
+            "STORAGE_EMULATOR_HOST": storage.url,
             "SECRET_MANAGER_EMULATOR_HOST": secret_manager.host,
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "FLUXFLOOR__BACKEND": "google",
@@ -190,6 +192,23 @@ def running(
         stack.callback(floor.stop_schedules)
         with _environment({name: environment[name] for name in environment.keys() - os.environ.keys()}):
             yield floor
+
+
+def open_for_business(floor: ProcessFloor) -> None:
+    """What a deployment does once: policies and senders from the settings, then catalog, bars and books."""
+    from fluxfloor.runtime.context import Context
+    from fluxfloor.runtime.runner import Runner
+    from fluxfloor.runtime.settings import load
+    from fluxfloor.webapi.settled import apply_settings
+    from fluxfloor.wiring import google_ports
+
+    path = floor.environment["FLUXFLOOR_SETTINGS"] or None
+    api = load_stage("api")
+    apply_settings(Context(Runner(api, google_ports(load(path), api))))
+    for stage, job in (("market", "catalog"), ("market", "pull"), ("reconciliation", "sweep")):
+        status = floor.tick(stage, job)
+        if status >= 300:
+            raise Misconfigured(f"{stage}'s {job} failed ({status}); see {floor.stages[stage].log}")
 
 
 def _processes(directory: Path, environment: Mapping[str, str], stages: tuple[str, ...]) -> dict[str, StageProcess]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,7 +29,6 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    directory: str = ".fluxfloor"
     durable: bool = False
 
 
@@ -49,7 +48,7 @@ class MarketSettings(Section):
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")
     timeframes: tuple[str, ...] = ("15m", "5m", "1h")
     traded_timeframe: str = "15m"
-    window_bars: int = Field(default=500, ge=150, le=5_000)
+    window_bars: int = Field(default=500, ge=500, le=5_000)
     settle_ms: int = Field(default=2_000, ge=0, le=60_000)
     base_url: str = ""  # another address that speaks this exchange's REST
 
@@ -167,7 +166,6 @@ class Settings(Section):
     senders: dict[Ident, SenderSettings] = Field(default_factory=dict)
     alerts: tuple[Channel, ...] = (Channel(kind="log"),)
     api: ApiSettings = ApiSettings()
-    mark_minutes: Annotated[int, Field(ge=1)] = 15
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fluxfloor.adapters.embedded.sqlite import Database
-from fluxfloor.contracts.events import TimerFired
-from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.facts import fired
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.ports import Clock, Delivery
 
@@ -20,12 +19,6 @@ CREATE INDEX IF NOT EXISTS next_timers ON timers (next_ms, id) WHERE done = 0;
 """
 RETRY_MS = 1_000
 KEEP_MS = 3_600_000
-
-
-def fired(timer: Timer) -> Fact:
-    """The fact a timer delivers: its own first cause, with an id that every delivery shares."""
-    event = TimerFired(stage=timer.stage, purpose=timer.purpose, subject=timer.subject, due_ms=timer.due_ms)
-    return Fact.first(timer.timer_id, event, timer.due_ms)
 
 
 class EmbeddedTimers:

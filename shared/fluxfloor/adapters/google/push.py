@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.events import ScheduleTicked, TimerFired
-from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.events import ScheduleTicked
+from fluxfloor.contracts.facts import Fact, fired
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.errors import Poison
 from fluxfloor.ports import Delivery
@@ -50,8 +50,7 @@ def message_push(
 
 def timer_push(timer: Timer) -> bytes:
     """The body of a timer's task. Its fact is its own first cause, with an id that every delivery shares."""
-    event = TimerFired(stage=timer.stage, purpose=timer.purpose, subject=timer.subject, due_ms=timer.due_ms)
-    fact = Fact.first(timer.timer_id, event, timer.due_ms)
+    fact = fired(timer)
     return message_push(f"{timer.stage}--timers", fact.data(), fact.attributes(), timer.timer_id)
 
 
