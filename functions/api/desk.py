@@ -49,11 +49,15 @@ class Desk:
             if self.kept is not None and now_s - self.kept.looked_s < FRESH_S:
                 return self.kept.gathered
             probe = look()
-            if self.kept is not None and probe == self.kept.probe and now_s - self.kept.read_s < STALE_S:
+            if self.kept is not None and self._unchanged(probe, now_s - self.kept.read_s):
                 self.kept.looked_s = now_s
             else:
                 self.kept = Kept(gather(), probe, now_s, now_s)
             return self.kept.gathered
+
+    def _unchanged(self, probe: Probe, age_s: float) -> bool:
+        kept = self.kept
+        return kept is not None and kept.probe.settled and probe.newest == kept.probe.newest and age_s < STALE_S
 
     def forget(self) -> None:
         """After a write: whoever made it sees it at once."""

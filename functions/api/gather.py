@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Document)
 DECISIONS, ORDERS, RISKS, HELD = 25, 20, 12, 50
 ACCOUNTS, HALTS = 50, 50
+SETTLED_MS = 5_000  # more than clocks differ by, and than a commit takes
 
-Probe = tuple[tuple[str, int], ...]
-"""The newest step and the newest quarantined message of each database: while they stay, so does everything else."""
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The newest step and the newest quarantined message of each database: while they stay, so does everything else.
+    `settled` once they are so old that nothing else can have come in beside them."""
+
+    newest: tuple[tuple[str, int], ...]
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,13 @@ class Gathered:
     lot_sizes: LotSizes
 
 
-def look(store: Store) -> Probe:
-    found = []
+def look(store: Store, now_ms: int) -> Probe:
+    found: list[tuple[str, int]] = []
     for database in FLOOR_DATABASES:
         for collection in (JOURNAL, QUARANTINE):
             newest = store.query(Query(collection, order_by="at_ms", descending=True, limit=1, database=database))
             found += [(item.ref.id, int((item.data or {})["at_ms"])) for item in newest]
-    return tuple(found)
+    return Probe(tuple(found), all(now_ms - at_ms > SETTLED_MS for _, at_ms in found))
 
 
 def gather(context: Context, curves: Curves) -> Gathered:

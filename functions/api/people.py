@@ -70,7 +70,7 @@ def _session(context: Context, user: str, means: str) -> Reply:
 def _note(context: Context, action: str, subject: str, identity: str, means: str = "") -> bool:
     """Audits it. True only for the one who is first to note this identity."""
     event = RiskRaised(kind=action, scope="api", severity=Severity.INFO, message=action, ts_event_ms=context.now_ms)
-    fact = Fact.first(digest("api", action, identity), event, context.now_ms)
+    fact = Fact.first(digest("api", action, means, identity), event, context.now_ms)
 
     def record(_: RiskRaised, work: Work) -> None:
         audit.record(work, subject, action, "api", **({"by": means} if means else {}))

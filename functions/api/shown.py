@@ -29,7 +29,7 @@ def overview(context: Context, asked: Asked[answers.OverviewQuery, Nothing]) -> 
     """Everything for the page. It holds no clock, so that it stays the same, and is not sent again, while nothing
     changes."""
     desk, store = desk_of(context), context.ports.store
-    found = desk.gathered(lambda: gather.look(store), lambda: gather.gather(context, desk.curves))
+    found = desk.gathered(lambda: gather.look(store, context.now_ms), lambda: gather.gather(context, desk.curves))
     waiting = tuple(quarantine_panel(record) for record in found.quarantine if record["state"] == HELD)
     return Overview(
         mode=context.settings.mode, user=asked.actor, as_of_ms=_as_of_ms(found), poll_ms=context.settings.api.poll_ms,

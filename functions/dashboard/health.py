@@ -9,12 +9,11 @@ from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE, Step
 from fluxfloor.contracts.state import StageHealth
 from fluxfloor.ports import Query, Ref, Store
-from fluxfloor.reporting.health import DELAYED_MS, Due, Seen, judge, look, told
+from fluxfloor.reporting.health import DELAYED_MS, RECENT_MS, Due, Seen, judge, look, told
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 from fluxfloor.topology import FLOOR_DATABASES, RELEASES, STAGES
 
-WINDOW_MS = 15 * 60_000  # longer than a message's whole back-off until it is quarantined
 FURTHEST_MS = 24 * 3_600_000
 MAX_STEPS = 300
 
@@ -65,7 +64,7 @@ def _kept(store: Store) -> list[StageHealth]:
 def _since_ms(kept: dict[str, StageHealth], now_ms: int) -> int:
     """Far enough back to see again what was found waiting the last time."""
     waiting = [row.oldest_due_ms for row in kept.values() if row.due]
-    return max(now_ms - FURTHEST_MS, min([now_ms - WINDOW_MS, *waiting]))
+    return max(now_ms - FURTHEST_MS, min([now_ms - RECENT_MS, *waiting]))
 
 
 def _steps(store: Store, from_ms: int, until_ms: int) -> list[Step]:

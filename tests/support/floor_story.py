@@ -23,7 +23,6 @@ from fluxfloor.contracts.journal import QUARANTINE
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook, StageHealth
 from fluxfloor.ports import Ref
-from fluxfloor.topology import STAGES
 
 from tests.support.api_floor import ApiFloor
 

@@ -16,6 +16,8 @@ from fluxfloor.contracts.state import StageHealth
 
 DELAYED_MS = 30_000
 OFFLINE_MS = 60_000
+RECENT_MS = 15 * 60_000
+"""How long ago is lately: longer than a message's whole back-off until it is quarantined."""
 _GRAVITY = {"idle": 0, "ok": 0, "delayed": 1, "offline": 2}
 
 
@@ -65,8 +67,9 @@ def judge(stage: str, seen: Seen, done: frozenset[str], kept: StageHealth | None
     waiting = [item.since_ms for item in mine if item.claim not in done]
     waiting += [item.since_ms for item in seen.unsent if item.stage == stage]
     last_step_ms = max(seen.last_step_ms.get(stage, 0), kept.last_step_ms if kept else 0)
+    worked = max([last_step_ms, *(item.since_ms for item in mine)]) >= now_ms - RECENT_MS
     judged = StageHealth(
-        id=stage, status=_status(waiting, bool(mine) or stage in seen.last_step_ms, now_ms), due=len(waiting),
+        id=stage, status=_status(waiting, worked, now_ms), due=len(waiting),
         oldest_due_ms=min(waiting, default=0), last_step_ms=last_step_ms, ts_event_ms=now_ms,
     )  # fmt: skip
     return kept if kept is not None and _same(kept, judged) else judged
