@@ -49,15 +49,17 @@ def test_the_build_tests_then_builds_then_deploys():
     assert list(STEPS) == ["test", "images", "deploy"]
     assert STEPS["images"]["waitFor"] == ["test"]
     assert STEPS["deploy"]["waitFor"] == ["images"]
-    assert "scripts/test" in STEPS["test"]["script"]
+    assert STEPS["test"]["script"].splitlines()[-1] == ".ci/run"
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_every_file_that_a_step_names_is_there(step):
-    named = re.findall(r"(?<![\w./])((?:scripts|infra|shared)/[\w./-]+)", STEPS[step]["script"])
+    named = re.findall(r"(?<![\w./])((?:scripts|infra|shared|\.ci)/[\w./-]+)", STEPS[step]["script"])
     missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []
-    commands = [line.split()[0] for line in STEPS[step]["script"].splitlines() if re.match(r"(scripts|infra)/", line)]
+    commands = [
+        line.split()[0] for line in STEPS[step]["script"].splitlines() if re.match(r"(scripts|infra|\.ci)/", line)
+    ]
     assert [path for path in commands if not os.access(ROOT / path, os.X_OK)] == []
 
 
