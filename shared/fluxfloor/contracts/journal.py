@@ -59,12 +59,14 @@ class Step:
         return {
             "stage": self.stage, "event_id": self.event_id, "type": self.type, "root": self.root, "at_ms": self.at_ms,
             "facts": list(self.facts), "timers": list(self.timers), "subjects": list(self.subjects),
-            "answer": self.answer, "evidence": self.evidence, "versions": self.versions, "pending": self.pending,
+            "answer": self.answer, "evidence": self.evidence, "versions": self.versions,
+            "pending": self.pending or None,
         }  # fmt: skip
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Step:
         known = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
+        known["pending"] = known.get("pending") or ""
         for name in ("facts", "timers", "subjects"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)

@@ -146,7 +146,7 @@ class Runner:
             self.ports.bus.publish(facts)
         if timers:
             self.ports.timers.set(timers)
-        self.ports.store.patch(claim, {"pending": ""})
+        self.ports.store.patch(claim, {"pending": None})
 
     def relay(self) -> int:
         """Sends what was committed and, after a grace, not marked as sent. Returns how many steps that were."""
