@@ -15,7 +15,7 @@ function row(item, whole) {
   const body = h("div.body", { id: `body-${item.decision_id}`, hidden: !open.has(item.decision_id) });
   const fill = () => body.childElementCount || body.append(...details(item, whole));
   if (!body.hidden) fill();
-  const button = h("button", { type: "button", id: `decision-${item.decision_id}`, "aria-expanded": !body.hidden,
+  const button = h("button", { type: "button", id: `decision-${item.decision_id}`, "aria-expanded": String(!body.hidden),
     "aria-controls": body.id, onclick: () => {
       body.hidden = !body.hidden;
       open[body.hidden ? "delete" : "add"](item.decision_id);
