@@ -8,9 +8,11 @@ from collections import defaultdict
 import pytest
 from fluxfloor.reporting import cost
 from fluxfloor.reporting.cost import FLOOR, Assumptions, Inventory, Traffic, monthly_bill
+from fluxfloor.reporting.health import RECENT_MS
 from fluxfloor.reporting.operations import HOP, SIGNAL, WATCHED_BAR, OperationCounts, by_design
 from fluxfloor.reporting.prices import DAYS, PRICES
 from fluxfloor.topology import STAGES, subscribers
+from functions.dashboard.health import MAX_STEPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
