@@ -12,9 +12,10 @@ from fluxfloor.reporting.health import RECENT_MS
 from fluxfloor.reporting.operations import HOP, SIGNAL, WATCHED_BAR, OperationCounts, by_design
 from fluxfloor.reporting.prices import DAYS, PRICES
 from fluxfloor.topology import STAGES, subscribers
-from functions.dashboard.health import MAX_STEPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from functions.dashboard.health import MAX_STEPS
 
 NOTHING = Inventory(0, 0, 0, 0.0, 0.0)
 NO_WORK = {cause: {} for cause in Traffic(1).per_day()}
