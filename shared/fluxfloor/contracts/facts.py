@@ -83,9 +83,10 @@ def first_trace(event_id: str) -> str:
 
 
 def fired(timer: Timer) -> Fact:
-    """What a timer delivers: its own first cause, with an id that every delivery shares."""
+    """What a timer delivers, with an id that every delivery shares; part of the story that it was set in."""
     event = TimerFired(stage=timer.stage, purpose=timer.purpose, subject=timer.subject, due_ms=timer.due_ms)
-    return Fact.first(timer.timer_id, event, timer.due_ms)
+    traceparent = timer.traceparent or first_trace(timer.timer_id)
+    return Fact(timer.timer_id, event, timer.root or timer.timer_id, "", timer.due_ms, traceparent)
 
 
 def child_trace(traceparent: str, stage: str, event_id: str) -> str:

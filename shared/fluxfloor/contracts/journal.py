@@ -15,23 +15,28 @@ def claim_id(stage: str, event_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A `timers.fired` for `stage` at `due_ms`. Setting it twice under one id sets it once."""
+    """A `timers.fired` for `stage` at `due_ms`. Setting it twice under one id sets it once.
+
+    `root` and `traceparent` are those of what it was set for: what a timer finds belongs to the same story.
+    """
 
     timer_id: str
     stage: str
     due_ms: int
     purpose: str
     subject: str
+    root: str = ""
+    traceparent: str = ""
 
     def record(self) -> dict[str, Any]:
         return {
-            "timer_id": self.timer_id, "stage": self.stage, "due_ms": self.due_ms,
-            "purpose": self.purpose, "subject": self.subject,
+            "timer_id": self.timer_id, "stage": self.stage, "due_ms": self.due_ms, "purpose": self.purpose,
+            "subject": self.subject, "root": self.root, "traceparent": self.traceparent,
         }  # fmt: skip
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Timer:
-        return cls(**record)
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
 @dataclass(frozen=True, slots=True)

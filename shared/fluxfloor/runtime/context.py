@@ -10,6 +10,7 @@ from fluxfloor.contracts.base import Document, Event, Key
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import Step
 from fluxfloor.ports import Blobs, Bus, Clock, MarketData, Secrets, Store, Timers, Venue
+from fluxfloor.runtime import tracing
 
 if TYPE_CHECKING:
     from fluxfloor.runtime.runner import Runner
@@ -69,10 +70,13 @@ class Context:
         found: A | None = self._runner.reference(key)
         return found
 
-    def step(self, fact: Fact, decide: Callable[[Any, Work], None]) -> Taken:
-        """Commits one decision under the fact's claim and sends what it states; a claim that exists gives the
-        first decision again."""
-        return self._runner.step(fact, decide)
+    def step(self, fact: Fact, decide: Callable[[Any, Work], None], also: tuple[str, ...] = ()) -> Taken:
+        """Commits one decision under the fact's claim and sends what it states; a claim that exists (or that of one
+        of `also`, other ids of the same cause) gives the first decision again."""
+        if fact is self.fact:
+            return self._runner.step(fact, decide, also)
+        with tracing.span(self.stage, fact):
+            return self._runner.step(fact, decide, also)
 
     def cause(self, event: Event, *identity: object) -> Fact:
         """A fact for a step of this invocation's own: its id is derived from `identity`, which must say exactly

@@ -200,8 +200,8 @@ def load(path: str | Path | None = None, overrides: dict[str, Any] | None = None
     values: dict[str, Any] = {}
     if path is not None:
         try:
-            values = tomllib.loads(Path(path).read_text())
-        except (OSError, tomllib.TOMLDecodeError) as problem:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
             raise Misconfigured(f"settings file {path}: {problem}") from problem
     for name, value in os.environ.items():
         if name.startswith(PREFIX):

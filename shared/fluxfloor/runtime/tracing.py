@@ -1,5 +1,9 @@
 """One trace from webhook to fill. Ids are derived from the facts and travel in their attributes, so the trace exists
-whether or not anything records it; spans are recorded only when an exporter is configured."""
+whether or not anything records it; spans are recorded only when an exporter is configured.
+
+A step that an invocation takes on its own account is a span below the invocation's; a fact's trace context names the
+span that stated it, and a timer's the span that set it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.facts import Fact, first_trace
+from fluxfloor.runtime.logging import current_span, redact
 
 _tracer: Any = None
 _next = threading.local()
@@ -40,14 +45,41 @@ def configure(processor: Any, service: str) -> None:
 @contextmanager
 def span(stage: str, fact: Fact) -> Iterator[None]:
     """A span of `stage` handling `fact`, child of the span that stated the fact."""
-    if _tracer is None or not fact.traceparent:
+    parts = fact.traceparent.split("-")
+    if len(parts) != 4:
         yield
         return
-    _next.trace_id = fact.traceparent.split("-")[1]
-    _next.span_id = ids.span_id(stage, fact.event_id)
-    attributes = {"fluxfloor.event_id": fact.event_id, "fluxfloor.root": fact.root, "fluxfloor.type": fact.type}
-    with _tracer.start_as_current_span(f"{stage} {fact.topic}", context=_parent(fact), attributes=attributes):
-        yield
+    trace_id, span_id = parts[1], ids.span_id(stage, fact.event_id)
+    token = current_span.set((trace_id, span_id))
+    try:
+        if _tracer is None:
+            yield
+        else:
+            with _recorded(stage, fact, trace_id, span_id):
+                yield
+    finally:
+        current_span.reset(token)
+
+
+@contextmanager
+def _recorded(stage: str, fact: Fact, trace_id: str, span_id: str) -> Iterator[None]:
+    from opentelemetry.trace import Status, StatusCode
+
+    _next.trace_id, _next.span_id = trace_id, span_id
+    attributes = {
+        "fluxfloor.stage": stage, "fluxfloor.type": fact.type, "fluxfloor.event_id": fact.event_id,
+        "fluxfloor.root": fact.root,
+    }  # fmt: skip
+    # The library would record an exception with its whole text, and that may carry what no log may.
+    with _tracer.start_as_current_span(
+        f"{stage} {fact.topic}", context=_parent(fact), attributes=attributes, record_exception=False,
+        set_status_on_exception=False,
+    ) as recorded:  # fmt: skip
+        try:
+            yield
+        except Exception as problem:
+            recorded.set_status(Status(StatusCode.ERROR, redact(f"{type(problem).__name__}: {problem}")[:500]))
+            raise
 
 
 def _parent(fact: Fact) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from fluxfloor.contracts.base import Document, Event, Key
-from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.facts import Fact, child_trace
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import JOURNAL, Step, Timer, claim_id
 from fluxfloor.errors import InvariantBroken
@@ -22,6 +22,8 @@ B = TypeVar("B", bound=Document)
 C = TypeVar("C", bound=Document)
 D = TypeVar("D", bound=Document)
 
+ANYBODY = "*"  # owner of what every stage may create
+PEOPLE = "api"  # the stage they act through: what anybody may create, only a person removes
 MAX_FACTS = 200  # a Firestore batch takes 500 writes, a document 1 MiB; a step that states more is a mistake
 Lookup = Callable[[Key[Any]], Any]
 
@@ -68,8 +70,10 @@ class Work:
     def read_all(self, keys: Any) -> list[Any]:
         """The same for a list of keys."""
         wanted = list(keys)
-        for snapshot in self._store.read([ref_of(key) for key in wanted]):
-            self._read[snapshot.ref] = snapshot
+        # What was read once stays as it was: a second look could differ from what has been decided on already.
+        unread = dict.fromkeys(ref for key in wanted if (ref := ref_of(key)) not in self._read)
+        if unread:
+            self._read.update((snapshot.ref, snapshot) for snapshot in self._store.read(list(unread)))
         return [self._decode(key) for key in wanted]
 
     def _decode(self, key: Key[Any]) -> Any:
@@ -96,10 +100,16 @@ class Work:
 
     def delete(self, document: Document) -> None:
         """Removes a document that was read."""
-        self._deletes.add(self._own(document))
+        ref = self._own(document)
+        seen = self._read.get(ref)
+        if seen is None or seen.data is None:
+            raise InvariantBroken(f"{self.stage} deletes {ref.collection}/{ref.id} without having read it")
+        if document.owner == ANYBODY and self.stage != PEOPLE:
+            raise InvariantBroken(f"{self.stage} removes {ref.collection}/{ref.id}, which only a person may")
+        self._deletes.add(ref)
 
     def _own(self, document: Document) -> Ref:
-        if document.owner not in (self.stage, "*"):
+        if document.owner not in (self.stage, ANYBODY):
             raise InvariantBroken(f"{self.stage} writes {document.collection}, which {document.owner} owns")
         return Ref(document.collection, document.id, document.database)
 
@@ -113,7 +123,8 @@ class Work:
     def set_timer(self, purpose: str, subject: str, due_ms: int) -> None:
         """Asks for a `timers.fired` to this stage. Derived from cause and purpose, so that a retry sets it once."""
         timer_id = digest("timer", self.stage, self.fact.event_id, purpose, subject, len(self._timers))
-        self._timers.append(Timer(timer_id, self.stage, due_ms, purpose, subject))
+        trace = child_trace(self.fact.traceparent, self.stage, self.fact.event_id)
+        self._timers.append(Timer(timer_id, self.stage, due_ms, purpose, subject, self.fact.root, trace))
 
     def answer(self, answer: Data, evidence: Data | None = None) -> None:
         """What an HTTP caller is told, now and on every repeat, and what it had sent."""
@@ -121,8 +132,9 @@ class Work:
 
     # --- committing ----------------------------------------------------------------------------------------------
 
-    def step(self, home: str, versions: dict[str, str]) -> tuple[Ref, Step, Commit]:
-        """Where the claim goes, the claim itself, and the whole commit with it."""
+    def step(self, home: str, versions: dict[str, str], also: tuple[str, ...] = ()) -> tuple[Ref, Step, Commit]:
+        """Where the claim goes, the claim itself, and the whole commit with it; it fails where one of `also`, which
+        are other ids of this same cause, was claimed before."""
         commit = self._commit()
         database = next((ref.database for ref in commit.refs()), home)
         step = Step(
@@ -133,6 +145,7 @@ class Work:
         )  # fmt: skip
         claim = Ref(JOURNAL, claim_id(self.stage, self.fact.event_id), database)
         commit.creates[claim] = step.record()
+        commit.absents.update(Ref(JOURNAL, claim_id(self.stage, other), database) for other in also)
         return claim, step, commit
 
     @property
@@ -156,10 +169,10 @@ class Work:
                 commit.deletes[ref] = snapshot.token
             elif ref in self._writes:
                 self._put(commit, ref, snapshot)
-            elif snapshot.data is None:
-                commit.absents.add(ref)
-            else:
+            elif snapshot.data is not None:
                 commit.verifies[ref] = snapshot
+            elif ref not in self._creates:
+                commit.absents.add(ref)
         return commit
 
     def _put(self, commit: Commit, ref: Ref, snapshot: Snapshot) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from fluxfloor.adapters.embedded.sqlite import Database
+from fluxfloor.adapters.embedded.sqlite import Database, repeatable
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.ports import Clock, Delivery
 
@@ -78,7 +78,7 @@ class EmbeddedBus:
 
     def publish(self, facts: Sequence[Fact]) -> None:
         now_ms = self._clock.now_ms()
-        with self._database.transaction() as connection:
+        with repeatable("publish"), self._database.transaction() as connection:
             for fact in facts:
                 attributes = fact.attributes()
                 routes = [route for route in self._routes.get(fact.topic, ()) if _wants(route, attributes)]

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fluxfloor.errors import RetryLater
+
 BUSY_MS = 10_000
+
+
+@contextmanager
+def repeatable(doing: str) -> Iterator[None]:
+    """For what may be asked again without harm: a file that is busy, or a disk that is full, is RetryLater."""
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        raise RetryLater(f"{doing}: {problem}") from problem
 
 
 class Database:
@@ -41,10 +52,11 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a failed COMMIT may or may not have ended it
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def close(self) -> None:
         """Closes this thread's connection."""

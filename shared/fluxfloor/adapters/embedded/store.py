@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from fluxfloor.adapters.embedded.sqlite import Database
+from fluxfloor.adapters.embedded.sqlite import Database, repeatable
 from fluxfloor.errors import CommitUnknown, Conflict, Misconfigured
 from fluxfloor.ports import Commit, Data, Query, Ref, Snapshot
 
@@ -44,7 +44,8 @@ class SqliteStore:
         }
 
     def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
-        return [self._one(ref) for ref in refs]
+        with repeatable("read"):
+            return [self._one(ref) for ref in refs]
 
     def _one(self, ref: Ref) -> Snapshot:
         row = self._connection(ref.database).execute(_READ, (ref.collection, ref.id)).fetchone()
@@ -64,7 +65,7 @@ class SqliteStore:
             raise CommitUnknown(f"commit: {problem}") from problem
 
     def patch(self, ref: Ref, fields: Data) -> None:
-        with self._databases[ref.database].transaction() as connection:
+        with repeatable("patch"), self._databases[ref.database].transaction() as connection:
             row = connection.execute(_READ, (ref.collection, ref.id)).fetchone()
             if row is None:
                 raise Conflict(f"{ref.collection}/{ref.id} does not exist")
@@ -83,7 +84,8 @@ class SqliteStore:
             f"ORDER BY {_field(query.order_by)} {'DESC' if query.descending else 'ASC'}, id" if query.order_by else ""
         )
         sql = f"SELECT id, token, data FROM documents WHERE {' AND '.join(where)} {order} LIMIT {int(query.limit)}"
-        rows = self._connection(query.database).execute(sql, values)
+        with repeatable("query"):
+            rows = self._connection(query.database).execute(sql, values).fetchall()
         return [Snapshot(Ref(query.collection, row[0], query.database), orjson.loads(row[2]), row[1]) for row in rows]
 
     def _connection(self, database: str) -> sqlite3.Connection:

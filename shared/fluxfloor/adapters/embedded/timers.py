@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
-from fluxfloor.adapters.embedded.sqlite import Database
+from fluxfloor.adapters.embedded.sqlite import Database, repeatable
 from fluxfloor.contracts.facts import fired
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.ports import Clock, Delivery
@@ -14,9 +15,11 @@ from fluxfloor.ports import Clock, Delivery
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS timers (
     id TEXT PRIMARY KEY, stage TEXT NOT NULL, due_ms INTEGER NOT NULL, purpose TEXT NOT NULL, subject TEXT NOT NULL,
-    next_ms INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    root TEXT NOT NULL, traceparent TEXT NOT NULL, next_ms INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS next_timers ON timers (next_ms, id) WHERE done = 0;
 """
+_COLUMNS = "id, stage, due_ms, purpose, subject, root, traceparent"  # in the order of Timer's fields
 RETRY_MS = 1_000
 KEEP_MS = 3_600_000
 
@@ -27,23 +30,19 @@ class EmbeddedTimers:
         self._clock = clock
 
     def set(self, timers: Sequence[Timer]) -> None:
-        with self._database.transaction() as connection:
+        with repeatable("set timers"), self._database.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO timers (id, stage, due_ms, purpose, subject, next_ms) VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (timer.timer_id, timer.stage, timer.due_ms, timer.purpose, timer.subject, timer.due_ms)
-                    for timer in timers
-                ],
+                f"INSERT OR IGNORE INTO timers ({_COLUMNS}, next_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*astuple(timer), timer.due_ms) for timer in timers],
             )
 
     def due(self, limit: int = 1) -> list[tuple[Timer, Delivery]]:
         """Timers whose time has come, the earliest first."""
         rows = self._database.connection.execute(
-            "SELECT id, stage, due_ms, purpose, subject, attempt FROM timers WHERE done = 0 AND next_ms <= ? "
-            "ORDER BY next_ms, id LIMIT ?",
+            f"SELECT {_COLUMNS}, attempt FROM timers WHERE done = 0 AND next_ms <= ? ORDER BY next_ms, id LIMIT ?",
             (self._clock.now_ms(), limit),
         )
-        return [_delivery(Timer(*row[:5]), row[5]) for row in rows]
+        return [_delivery(Timer(*row[:-1]), row[-1]) for row in rows]
 
     def next_due_ms(self) -> int | None:
         """When the next timer that is not due yet will be; None if there is none."""
