@@ -48,7 +48,7 @@ def _links() -> list[LinkPanel]:
 
 
 def _drawn(topic: str) -> bool:
-    return topic not in (RELEASES.topic, NOTICES)
+    return topic not in (RELEASES, NOTICES)
 
 
 def _columns(links: list[LinkPanel]) -> dict[str, int]:

@@ -30,12 +30,13 @@ def overview(context: Context, asked: Asked[answers.OverviewQuery, Nothing]) -> 
     changes."""
     desk, store = desk_of(context), context.ports.store
     found = desk.gathered(lambda: gather.look(store, context.now_ms), lambda: gather.gather(context, desk.curves))
+    chosen = found.accepted if asked.query.decisions == "accepted" else found.decisions
     waiting = tuple(quarantine_panel(record) for record in found.quarantine if record["state"] == HELD)
     return Overview(
         mode=context.settings.mode, user=asked.actor, as_of_ms=_as_of_ms(found), poll_ms=context.settings.api.poll_ms,
         scopes=scopes(context), halts=tuple(halt_panel(halt) for halt in found.halts),
         accounts=account_panels(found, RANGES_MS[asked.query.range]), flow=drawn(found.health), risks=found.risks,
-        decisions=tuple(decision_panel(row, found.lot_sizes) for row in found.decisions),
+        decisions=tuple(decision_panel(row, found.lot_sizes) for row in chosen),
         orders=tuple(order_panel(row, found.lot_sizes) for row in found.orders), quarantine=waiting,
     )  # fmt: skip
 
@@ -84,7 +85,7 @@ def quarantine_panel(record: dict[str, Any]) -> QuarantinePanel:
 
 
 def takes_releases(stage: str) -> bool:
-    return stage in STAGES and RELEASES.topic in STAGES[stage].topics
+    return stage in STAGES and RELEASES in STAGES[stage].topics
 
 
 def sender(found: Sender) -> answers.SenderAnswer:

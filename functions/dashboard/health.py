@@ -44,7 +44,7 @@ def judge_stages(context: Context, tick: Fact) -> None:
 def consumers(record: dict[str, Any]) -> list[str]:
     """Stages that a fact makes work for, filters respected. Releases have no claims: quarantine shows their state."""
     topic = record["type"].rsplit(".v", 1)[0]
-    if topic == RELEASES.topic or record["type"] not in EVENTS:
+    if topic == RELEASES or record["type"] not in EVENTS:
         return []
     interested = [
         (name, subscription.only)

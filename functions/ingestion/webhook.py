@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.contracts.events import SignalReceived, WebhookArrived
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.instruments import InstrumentCatalog
+from fluxfloor.contracts.instruments import ListedCatalog
 from fluxfloor.contracts.journal import JOURNAL, claim_id
 from fluxfloor.contracts.state import Sender
 from fluxfloor.errors import RetryLater
@@ -92,7 +92,7 @@ def _plausible(sender_id: str) -> bool:
 
 def _catalogs(context: Context, sender: Sender | None) -> Catalogs:
     venues = {context.settings.market.exchange} | ({sender.default_venue} if sender else set())
-    found = {venue: context.reference(InstrumentCatalog.key(venue)) for venue in sorted(venues)}
+    found = {venue: context.reference(ListedCatalog.key(venue)) for venue in sorted(venues)}
     return {venue: catalog for venue, catalog in found.items() if catalog is not None}
 
 

@@ -6,7 +6,7 @@ import logging
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.instruments import Candle, Instrument, InstrumentCatalog, Quote, QuoteState
+from fluxfloor.contracts.instruments import Candle, Instrument, InstrumentCatalog, ListedCatalog, Quote, QuoteState
 from fluxfloor.contracts.state import CandleWindow
 from fluxfloor.errors import RetryLater
 from fluxfloor.market.catalog import catalog as catalog_of
@@ -24,11 +24,16 @@ def refresh_catalog(context: Context, fact: Fact) -> None:
     exchange = context.settings.market.exchange
     found = catalog_of(exchange, context.ports.market_data(exchange).instruments(), context.now_ms)
 
-    def decide(event: Event, work: Work) -> None:
-        work.read(InstrumentCatalog.key(exchange))
-        work.write(found)
+    listed = ListedCatalog.model_validate(found.model_dump())
+    for catalog in (found, listed):
+        context.step(
+            context.cause(fact.event, fact.event_id, catalog.collection), lambda _, work, it=catalog: _replace(work, it)
+        )
 
-    context.step(context.cause(fact.event, fact.event_id, "catalog"), decide)
+
+def _replace(work: Work, catalog: InstrumentCatalog) -> None:
+    work.read(type(catalog).key(catalog.id))
+    work.write(catalog)
 
 
 def pull(context: Context, fact: Fact) -> None:

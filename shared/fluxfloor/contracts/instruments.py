@@ -101,17 +101,24 @@ TIMEFRAME_MS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "4
 
 
 class InstrumentCatalog(Document):
-    """All instruments of one venue, as its metadata says; the id is the venue."""
+    """All instruments of one venue, as its metadata says; the id is the venue. What orders are sized by."""
 
     collection: ClassVar[str] = "instrument_catalogs"
     owner: ClassVar[str] = "market"
-    database: ClassVar[str] = "edge"
 
     ts_event_ms: UtcMs
     instruments: tuple[Instrument, ...] = ()
 
     def find(self, instrument_id: str) -> Instrument | None:
         return next((item for item in self.instruments if item.instrument_id == instrument_id), None)
+
+
+class ListedCatalog(InstrumentCatalog):
+    """The same, for resolving symbols at the edge. A copy of its own, because whoever breaks into what faces the
+    internet must not be able to change the ticks and lots that orders are sized by."""
+
+    collection: ClassVar[str] = "instrument_listings"
+    database: ClassVar[str] = "edge"
 
 
 class QuoteState(Document):
@@ -124,5 +131,5 @@ class QuoteState(Document):
 
 
 __all__ = [
-    "TIMEFRAME_MS", "Candle", "Instrument", "InstrumentCatalog", "Kind", "Number", "Quote", "QuoteState",
+    "TIMEFRAME_MS", "Candle", "Instrument", "InstrumentCatalog", "Kind", "ListedCatalog", "Number", "Quote", "QuoteState",
 ]  # fmt: skip
