@@ -235,11 +235,11 @@ def test_a_crash_between_commit_and_mark_still_tells_everybody(house: House, die
     step = runner.step
     calls: list[object] = []
 
-    def dying(fact, decide):  # type: ignore[no-untyped-def]
+    def dying(fact, *how):  # type: ignore[no-untyped-def]
         calls.append(fact)
         if died == "after the sending" and len(calls) == 3:
             raise KeyboardInterrupt
-        return step(fact, decide)
+        return step(fact, *how)
 
     runner.step = dying  # type: ignore[method-assign]
     if died == "before the sending":
