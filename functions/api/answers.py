@@ -30,6 +30,7 @@ Reason = Annotated[str, Field(min_length=3, max_length=300)]
 
 class OverviewQuery(Model):
     range: Literal["1d", "1w", "1m", "all"] = "all"
+    decisions: Literal["all", "accepted"] = "all"
 
 
 class DecisionsQuery(Paged):

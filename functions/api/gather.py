@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxfloor.contracts.base import Document
+from fluxfloor.contracts.decisions import Verdict
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.state import AccountView, DecisionRow, OrderRow, RiskBook, RiskRow, StageHealth
-from fluxfloor.ports import Query, Ref, Store
+from fluxfloor.ports import Operator, Query, Ref, Store
 from fluxfloor.reporting.curve import Mark
 from fluxfloor.reporting.panels import LotSizes
 from fluxfloor.topology import FLOOR_DATABASES, STAGES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from functions.api.curves import Curves
 
 D = TypeVar("D", bound=Document)
+Where = tuple[tuple[str, Operator, Any], ...]
 DECISIONS, ORDERS, RISKS, HELD = 25, 20, 12, 50
 ACCOUNTS, HALTS = 50, 50
 SETTLED_MS = 5_000  # more than clocks differ by, and than a commit takes
@@ -44,6 +46,7 @@ class Gathered:
     policies: dict[str, Policy]
     marks: dict[str, list[Mark]]
     decisions: tuple[DecisionRow, ...]
+    accepted: tuple[DecisionRow, ...]
     orders: tuple[OrderRow, ...]
     risks: tuple[RiskRow, ...]
     health: dict[str, StageHealth]
@@ -65,15 +68,16 @@ def gather(context: Context, curves: Curves) -> Gathered:
     store = context.ports.store
     accounts = all_of(store, AccountView, ACCOUNTS)
     decisions = newest_of(store, DecisionRow, DECISIONS)
+    accepted = newest_of(store, DecisionRow, DECISIONS, (("verdict", "==", Verdict.ACCEPTED.value),))
     orders = newest_of(store, OrderRow, ORDERS)
     portfolios = sorted({*context.settings.portfolios, *(view.portfolio_id for view in accounts)})
     books = by_id(store, RiskBook, portfolios)
     return Gathered(
-        accounts=accounts, decisions=decisions, orders=orders, books=books,
+        accounts=accounts, decisions=decisions, accepted=accepted, orders=orders, books=books,
         policies=by_id(store, Policy, portfolios), health=by_id(store, StageHealth, list(STAGES)),
         risks=newest_of(store, RiskRow, RISKS), halts=all_of(store, Halt, HALTS), quarantine=quarantined(store, HELD),
         marks={view.id: curves.of(store, view.id) for view in accounts},
-        lot_sizes=lot_sizes(context, _instruments(accounts, books, decisions, orders)),
+        lot_sizes=lot_sizes(context, _instruments(accounts, books, (*decisions, *accepted), orders)),
     )  # fmt: skip
 
 
@@ -102,8 +106,8 @@ def lot_sizes(context: Context, instruments: set[str]) -> dict[str, Decimal]:
 # --- reading documents -------------------------------------------------------------------------------------------
 
 
-def newest_of(store: Store, kind: type[D], limit: int) -> tuple[D, ...]:
-    query = Query(kind.collection, order_by="ts_event_ms", descending=True, limit=limit, database=kind.database)
+def newest_of(store: Store, kind: type[D], limit: int, where: Where = ()) -> tuple[D, ...]:
+    query = Query(kind.collection, where, order_by="ts_event_ms", descending=True, limit=limit, database=kind.database)
     return _decoded(kind, store, query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxfloor.contracts.base import Key
 from fluxfloor.contracts.events import AccountUpdated, DecisionMade, ExecutionReported, RiskRaised
 from fluxfloor.contracts.state import AccountView, DecisionRow, EquityPoint, OrderRow, RiskRow
 from fluxfloor.reporting import readmodels
@@ -20,10 +21,18 @@ def keep_order(reported: ExecutionReported, work: Work) -> None:
 
 
 def keep_account(updated: AccountUpdated, work: Work) -> None:
-    point_key = EquityPoint.key(readmodels.equity_point_id(updated))
-    latest, point = work.read(AccountView.key(updated.account_id), point_key)
-    work.write(readmodels.equity_point(updated, point, latest))
+    latest, point = work.read(AccountView.key(updated.account_id), _point_key(updated.account_id, updated.ts_event_ms))
+    work.write(readmodels.equity_point(updated, point, first=latest is None))
     work.write(readmodels.account_view(updated, latest))
+    grain = readmodels.closed_grain(updated, latest)
+    if latest is not None and grain:
+        (before,) = work.read(_point_key(latest.id, latest.ts_event_ms))
+        if before is not None and before.grain != "day":
+            work.write(before.model_copy(update={"grain": grain}))
+
+
+def _point_key(account_id: str, ts_event_ms: int) -> Key[EquityPoint]:
+    return EquityPoint.key(readmodels.equity_point_id(account_id, ts_event_ms))
 
 
 def keep_risk(raised: RiskRaised, work: Work) -> None:

@@ -162,8 +162,8 @@ def test_the_curve_answers_the_pointer_and_the_keys(seat: Seat) -> None:
     first = page.locator(".tip").inner_text()
     page.keyboard.press("ArrowRight")
     assert page.locator(".tip").inner_text() != first
-    page.click("#range-1d")
-    expect(page.locator("#range-1d")).to_have_attribute("aria-checked", "true")
+    page.click("#ranges-1d")
+    expect(page.locator("#ranges-1d")).to_have_attribute("aria-checked", "true")
 
 
 def test_what_did_not_change_is_not_sent_again(seat: Seat) -> None:

@@ -60,6 +60,14 @@ def test_the_overview_holds_all_of_the_page(house: ApiFloor) -> None:
     assert told["scopes"] == ["floor", "main"]
 
 
+def test_the_accepted_decisions_can_be_asked_for_alone(house: ApiFloor) -> None:
+    every, accepted = (house.get(f"/v1/overview?decisions={which}").json["decisions"] for which in ("all", "accepted"))
+    assert {item["verdict"] for item in every} == {"accepted", "refused"}
+    assert [item["decision_id"] for item in accepted] == [
+        item["decision_id"] for item in every if item["verdict"] == "accepted"
+    ]
+
+
 def test_a_shorter_span_shows_fewer_points_of_the_same_curve(house: ApiFloor) -> None:
     def points(span: str) -> list[list[float]]:
         return house.get(f"/v1/overview?range={span}").json["accounts"][0]["curve"]["points"]

@@ -10,18 +10,20 @@ import { clock, exactly, percent } from "./format.js";
 import { bones, halts, quarantine, risks, tiles } from "./panels.js";
 import { empty, orders, positions } from "./tables.js";
 
+const VERDICTS = { all: "All", accepted: "Accepted" };
 const RANGES = { "1d": "1D", "1w": "1W", "1m": "1M", all: "All" };
 const LONGEST_WAIT_MS = 30_000;
-const state = { range: "all", tag: "", shown: null, account: "", timer: 0, failures: 0 };
+const state = { range: "all", verdict: "all", tag: "", shown: null, account: "", timer: 0, failures: 0 };
 
 // --- asking ---
 
 async function refresh() {
   clearTimeout(state.timer);
-  const range = state.range;
+  const path = `/v1/overview?range=${state.range}&decisions=${state.verdict}`;
+  state.path = path;
   try {
-    const answer = await read(`/v1/overview?range=${range}`, state.tag);
-    if (range !== state.range) return refresh();
+    const answer = await read(path, state.tag);
+    if (path !== state.path) return; // the person chose something else meanwhile, and that is on its way
     settle();
     if (answer.status !== 304) {
       state.tag = answer.tag;
@@ -37,6 +39,7 @@ async function refresh() {
 
 function wait() {
   const poll = state.shown?.poll_ms ?? 5000;
+  clearTimeout(state.timer);
   state.timer = setTimeout(() => !document.hidden && refresh(), Math.min(poll * 2 ** Math.min(state.failures, 4), Math.max(LONGEST_WAIT_MS, poll)));
 }
 
@@ -98,26 +101,25 @@ function choices(accounts, account) {
   put(by("account"), accounts.map((item) => h("option", { value: item.account_id, selected: item === account }, item.account_id)));
 }
 
-function ranges() {
-  put(by("ranges"), Object.entries(RANGES).map(([name, label]) => h("button", { type: "button", role: "radio", id: `range-${name}`,
-    "aria-checked": String(name === state.range), tabindex: name === state.range ? 0 : -1, onclick: () => choose(name) }, label)));
-}
+// --- choosing ---
 
-function choose(name) {
-  state.range = name;
-  state.tag = "";
-  ranges();
-  refresh();
+/** A row of buttons of which one is chosen, by pointer or arrow keys; choosing asks the API anew. */
+function radio(place, options, name) {
+  const names = Object.keys(options);
+  const paint = () => put(by(place), names.map((option) => h("button", { type: "button", role: "radio", id: `${place}-${option}`,
+    "aria-checked": String(option === state[name]), tabindex: option === state[name] ? 0 : -1, onclick: () => choose(option) }, options[option])));
+  const choose = (option) => {
+    Object.assign(state, { [name]: option, tag: "" });
+    paint();
+    by(`${place}-${option}`).focus();
+    refresh();
+  };
+  by(place).addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) choose(names[(names.indexOf(state[name]) + step + names.length) % names.length]);
+  });
+  paint();
 }
-
-by("ranges").addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!step) return;
-  const names = Object.keys(RANGES);
-  const next = names[(names.indexOf(state.range) + step + names.length) % names.length];
-  choose(next);
-  by(`range-${next}`).focus();
-});
 
 // --- changing ---
 
@@ -223,5 +225,6 @@ let resized = 0;
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => state.shown && show(state.shown), 120); });
 
 paint();
-ranges();
+radio("ranges", RANGES, "range");
+radio("verdicts", VERDICTS, "verdict");
 start();

@@ -295,6 +295,7 @@ class DecisionRow(Document):
     portfolio_id: Ident
     ts_event_ms: UtcMs
     decision: Decision
+    verdict: str = ""
 
 
 class OrderRow(Document):
@@ -322,7 +323,7 @@ class OrderRow(Document):
 class EquityPoint(Document):
     """Read model: the equity of an account at a time; the id is "<account>|<ms>".
 
-    `grain` is the widest step of time that this point is the first of: "day", "hour" or "". A long curve is read by
+    `grain` is the widest step of time that this point is the last of: "day", "hour" or "". A long curve is read by
     its days, a short one by every point.
     """
 

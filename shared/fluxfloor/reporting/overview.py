@@ -159,7 +159,7 @@ def _day(view: AccountView, book: RiskBook | None, limits: Limits | None) -> Til
     moved = fraction(profit, start)
     used, level = _against(-moved, limits.daily_loss_halts if limits else None)
     stop = f", halts at −{limits.daily_loss_halts:.1%}" if limits else ""
-    detail = f"{moved:+.2%} on {book.day}{stop}" if book and book.day else "no day yet"
+    detail = f"{moved:+.2%} on {book.day}{stop}".replace("-0", "−0") if book and book.day else "no day yet"
     return Tile(
         name="day", label="Day P&L", value=profit.quantize(CENT), unit="money", detail=detail, sign=_sign(profit),
         used=used, level=level,

@@ -22,6 +22,7 @@ def decision_row(decision: Decision) -> DecisionRow:
         portfolio_id=decision.portfolio_id,
         ts_event_ms=decision.ts_event_ms,
         decision=decision,
+        verdict=decision.verdict,
     )
 
 
@@ -82,23 +83,28 @@ def account_view(updated: AccountUpdated, kept: AccountView | None) -> AccountVi
     )  # fmt: skip
 
 
-def equity_point_id(updated: AccountUpdated) -> str:
-    return f"{updated.account_id}|{updated.ts_event_ms}"
+def equity_point_id(account_id: str, ts_event_ms: int) -> str:
+    return f"{account_id}|{ts_event_ms}"
 
 
-def equity_point(updated: AccountUpdated, kept: EquityPoint | None, latest: AccountView | None) -> EquityPoint:
-    """The account at this millisecond; `latest` is the newest update known before this one."""
+def equity_point(updated: AccountUpdated, kept: EquityPoint | None, first: bool) -> EquityPoint:
+    """The account at this millisecond. The very `first` one is kept like the last of a day: a curve begins with it."""
     if kept is not None and kept.account_version >= updated.account_version:
         return kept
     return EquityPoint(
-        id=equity_point_id(updated), account_id=updated.account_id, ts_event_ms=updated.ts_event_ms,
+        id=equity_point_id(updated.account_id, updated.ts_event_ms), account_id=updated.account_id,
+        ts_event_ms=updated.ts_event_ms,
         equity=updated.equity, cash=updated.cash, realised=updated.realised, unrealised=updated.unrealised,
         deposits=updated.deposits, account_version=updated.account_version,
-        grain=kept.grain if kept else _grain(updated.ts_event_ms, latest.ts_event_ms if latest else None),
+        grain=kept.grain if kept else "day" if first else "",
     )  # fmt: skip
 
 
-def _grain(ts_event_ms: int, before_ms: int | None) -> str:
-    if before_ms is None or ts_event_ms // DAY_MS > before_ms // DAY_MS:
+def closed_grain(updated: AccountUpdated, latest: AccountView | None) -> str:
+    """What this update shows the latest one before it to have been: the last of its "day", of its "hour", or ""."""
+    if latest is None:
+        return ""
+    before_ms, now_ms = latest.ts_event_ms, updated.ts_event_ms
+    if now_ms // DAY_MS > before_ms // DAY_MS:
         return "day"
-    return "hour" if ts_event_ms // HOUR_MS > before_ms // HOUR_MS else ""
+    return "hour" if now_ms // HOUR_MS > before_ms // HOUR_MS else ""

@@ -6,6 +6,7 @@ Reading is handed in, so that this stays pure.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from fluxfloor.reporting.why_words import clock, said_entry, said_event
 
 MAX_IDS = 40
 MAX_STEPS = 200
+LONGEST_ANSWER = 200
 LEDGER_SLACK_MS = 3_600_000  # a fill may be booked late
 
 StepsAbout = Callable[[str], Sequence[Step]]
@@ -61,9 +63,24 @@ def collect(id: str, steps_about: StepsAbout, ledger_of: LedgerOf | None = None)
         for step in steps_about(current):
             trail.steps.setdefault(step.id, step)
             waiting += _linked(step, current, id)
-    steps = sorted(trail.steps.values(), key=lambda step: (step.at_ms, step.id))
+    steps = _in_order(list(trail.steps.values()))
     entries = _entries(steps, set(trail.ids), ledger_of) if ledger_of else ()
     return Story(id, tuple(trail.ids), tuple(steps), tuple(entries), cut)
+
+
+def _in_order(steps: list[Step]) -> list[Step]:
+    """By time, and within one millisecond causes before what they caused."""
+    stated_by = {record["event_id"]: step for step in steps for record in step.facts}
+
+    def generation(step: Step) -> int:
+        count = 0
+        parent = stated_by.get(step.event_id)
+        while parent is not None and count < MAX_STEPS:
+            count += 1
+            parent = stated_by.get(parent.event_id)
+        return count
+
+    return sorted(steps, key=lambda step: (step.at_ms, generation(step), step.id))
 
 
 def events_of(step: Step) -> list[Event]:
@@ -141,8 +158,8 @@ def _told(step: Step, known: set[str]) -> list[str]:
 
 
 def _short(answer: dict[str, Any]) -> str:
-    status = answer.get("status", answer.get("code", ""))
-    return f"the caller{f' with {status}' if status else ''}"
+    text = json.dumps(answer, ensure_ascii=False)
+    return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
 
 
 def _versions(step: Step) -> str:

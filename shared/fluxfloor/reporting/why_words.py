@@ -69,7 +69,8 @@ def _scored(event: SignalScored) -> Said:
     details = []
     if event.quote is not None:
         details.append(f"quote {canonical(event.quote.bid)} / {canonical(event.quote.ask)}")
-    details += [f"{name} {value:.6g}" for name, value in sorted(event.features.items())]
+    features = [f"{name} {value:.6g}" for name, value in sorted(event.features.items())]
+    details += [", ".join(features[start : start + 4]) for start in range(0, len(features), 4)]
     if event.mean_edge is not None:
         details.append(f"measured edge a trade {event.mean_edge:.3%}")
     return "scored with what the market looked like", details
@@ -77,7 +78,8 @@ def _scored(event: SignalScored) -> Said:
 
 def _decision(event: DecisionMade) -> Said:
     decision = event.decision
-    headline = f"{decision.verdict.upper()} ({decision.reason}): {decision.text}"
+    verdict = decision.verdict.upper()
+    headline = decision.text if decision.text.startswith(verdict) else f"{verdict}: {decision.text}"
     return headline, [_limit_words(limit) for limit in decision.waterfall]
 
 

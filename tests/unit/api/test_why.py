@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from fluxfloor.contracts.base import Event
@@ -35,8 +36,10 @@ class Journal:
         self.asked: list[str] = []
 
     def add(self, stage: str, cause: Event | None, *events: Event) -> None:
-        event_id = f"e{len(self.steps)}"
-        facts = tuple(Fact(f"{event_id}-{n}", event, "r", event_id, NOW_MS).record() for n, event in enumerate(events))
+        event_id = self._id_of(cause) or f"e{len(self.steps)}"
+        facts = tuple(
+            Fact(f"{event_id}-{stage}-{n}", event, "r", event_id, NOW_MS).record() for n, event in enumerate(events)
+        )
         subjects = dict.fromkeys(cause.subjects() if cause else ())
         for event in events:
             subjects.update(dict.fromkeys(event.subjects()))
@@ -45,6 +48,11 @@ class Journal:
         self.steps.append(
             Step(stage, event_id, "t", "r", at_ms, facts=facts, subjects=tuple(subjects), versions=versions)
         )
+
+    def _id_of(self, event: Event | None) -> str:
+        records = (record for step in self.steps for record in step.facts)
+        told = event.model_dump(mode="json") if event else None
+        return next((str(record["event_id"]) for record in records if record["data"] == told), "")
 
     def about(self, subject: str) -> list[Step]:
         self.asked.append(subject)
@@ -103,6 +111,13 @@ def test_the_story_is_told_in_order_with_limits_fills_and_money() -> None:
     assert places == sorted(places)
     assert "breakout" not in text
     assert "code 0.1.0" in text
+
+
+def test_what_happened_at_one_instant_is_told_causes_first() -> None:
+    journal, signal_id, _ = a_floor()
+    journal.steps = [replace(step, at_ms=NOW_MS) for step in journal.steps]
+    stages = [step.stage for step in collect(signal_id, journal.about).steps]
+    assert stages == ["features", "cerebro", "execution", "reconciliation", "dashboard"]
 
 
 def test_bookings_of_the_order_and_of_no_other_are_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.orders import OrderReport, OrderState
@@ -12,6 +13,7 @@ from fluxfloor.reporting.readmodels import account_view, equity_point, order_row
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.api_floor import ApiFloor
 from tests.support.floor_story import account
 from tests.support.reports import AT_MS, intent
 
@@ -70,12 +72,12 @@ def test_the_order_of_arrival_does_not_change_an_order_row(told: list[OrderRepor
 HOUR_MS = 3_600_000
 
 
-def kept(updates: Sequence[AccountUpdated]) -> tuple[AccountView, dict[str, EquityPoint]]:
+def kept(updates: Sequence[AccountUpdated]) -> tuple[AccountView, dict[int, EquityPoint]]:
     view: AccountView | None = None
-    points: dict[str, EquityPoint] = {}
+    points: dict[int, EquityPoint] = {}
     for update in updates:
-        point = equity_point(update, points.get(f"paper-main|{update.ts_event_ms}"), view)
-        points[point.id] = point
+        at_ms = update.ts_event_ms
+        points[at_ms] = equity_point(update, points.get(at_ms), first=view is None)
         view = account_view(update, view)
     assert view is not None
     return view, points
@@ -98,8 +100,11 @@ def test_the_order_of_arrival_does_not_change_what_an_account_shows(told: list[A
     assert {at: point.equity for at, point in points_again.items()} == {at: p.equity for at, p in points.items()}
 
 
-def test_the_first_point_of_a_day_and_of_an_hour_are_marked() -> None:
+def test_the_first_point_and_the_last_of_every_day_and_hour_are_marked(tmp_path: Path) -> None:
     midnight = AT_MS // 86_400_000 * 86_400_000
-    times = [midnight + minutes * 60_000 for minutes in (0, 15, 60, 75, 24 * 60)]
-    _, points = kept([account(at_ms, "1000", n + 1) for n, at_ms in enumerate(times)])
-    assert [points[f"paper-main|{at_ms}"].grain for at_ms in times] == ["day", "", "hour", "", "day"]
+    minutes = {0: "day", 15: "", 45: "hour", 60: "", 75: "day", 24 * 60: "day", 24 * 60 * 9: ""}
+    house = ApiFloor(tmp_path)
+    house.tell(*(account(midnight + at * 60_000, "1000", n + 1) for n, at in enumerate(minutes)))
+    found = house.get("/v1/equity?limit=50").json["items"]
+    house.close()
+    assert {(item["ts_event_ms"] - midnight) // 60_000: item["grain"] for item in found} == minutes
