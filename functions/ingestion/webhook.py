@@ -18,7 +18,6 @@ from fluxfloor.contracts.journal import JOURNAL, claim_id
 from fluxfloor.contracts.state import Sender
 from fluxfloor.errors import RetryLater
 from fluxfloor.ports import Ref
-from fluxfloor.runtime import tracing
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 from fluxfloor.signals import ratelimit
@@ -27,14 +26,16 @@ from fluxfloor.signals.parse import MAX_BODY_BYTES
 from fluxfloor.signals.refusals import Refused
 from fluxfloor.signals.standardise import Accepted, Catalogs, evidence_of, standardise
 
+from functions.ingestion import meters
+
 if TYPE_CHECKING:
     from flask import Request
 
 log = logging.getLogger("fluxfloor.ingestion")
 PATH = "/webhooks/"
 STRANGERS_PER_MINUTE = 60  # unproved requests from one address, before they are not looked at any more
-_buckets: dict[str, ratelimit.Bucket] = {}  # of this instance: a guard against floods, not a promise
-MAX_BUCKETS = 10_000
+NOT_KEPT = "It could not be kept. Send it again."
+RETRY = {"Retry-After": "5"}
 REPEATED = {"Fluxfloor-Webhook": "duplicate"}  # the body of a repeat is the first answer's; only this tells
 
 Answer = tuple[bytes, int, dict[str, str]]
@@ -53,7 +54,10 @@ def respond(context: Context, request: Request) -> Answer:
         return refused.body(), refused.status, refused.headers()
     except RetryLater as problem:
         log.warning("webhook not kept: %s", problem, extra={"stage": "ingestion"})
-        return _problem(503, problem.reason, "It could not be kept. Send it again.", {"Retry-After": "5"})
+        return _problem(503, problem.reason, NOT_KEPT, RETRY)
+    except Exception:  # ours to mend, and nothing was kept: the sender's next try may find it mended
+        log.exception("webhook not kept", extra={"stage": "ingestion"})
+        return _problem(503, "unavailable", NOT_KEPT, RETRY)
 
 
 def _take(context: Context, sender_id: str, request: Request) -> Answer:
@@ -78,12 +82,18 @@ def _take(context: Context, sender_id: str, request: Request) -> Answer:
 
 
 def _body(request: Request) -> bytes:
-    """At most one byte more than is allowed is ever read."""
+    """At most one byte more than is allowed is ever read. A stream may hand out less at a time than was asked for."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise Refused(
             "body_too_large", f"The body has more than {MAX_BODY_BYTES} bytes.", fix="Send a shorter message."
         )
-    return bytes(request.stream.read(MAX_BODY_BYTES + 1))
+    body = bytearray()
+    while len(body) <= MAX_BODY_BYTES:
+        chunk = request.stream.read(MAX_BODY_BYTES + 1 - len(body))
+        if not chunk:
+            break
+        body += chunk
+    return bytes(body)
 
 
 def _plausible(sender_id: str) -> bool:
@@ -108,12 +118,12 @@ def _keep(context: Context, sender: Sender, accepted: Accepted) -> dict[str, Any
         work.answer(accepted.answer(), accepted.evidence)
 
     try:
-        with tracing.span("ingestion", fact):
-            taken = context.step(fact, decide)
-    except RetryLater:
-        kept = _first_answer(context, (accepted.event_id,))
+        taken = context.step(fact, decide, accepted.also)
+    except Exception as problem:
+        kept = _first_answer(context, (accepted.event_id, *accepted.also))
         if kept is None:
             raise
+        log.warning("webhook kept, and not sent on yet: %s", problem, extra={"stage": "ingestion"})
         return kept
     return taken.step.answer or accepted.answer()
 
@@ -144,20 +154,16 @@ def _refuse(
     if answer is not None:
         return _json(answer, 200, REPEATED)
     _limit(context, f"sender:{sender.id}", sender.rate_per_minute)
-    event_id = digest("refusal", sender.id, body, context.now_ms)
-    fact = Fact.first(event_id, WebhookArrived(sender_id=sender.id), context.now_ms)
     evidence = {**evidence_of(arrived, secret), "refused": refused.problem()}
+    event_id = digest("refusal", sender.id, evidence["body"], context.now_ms)
+    fact = Fact.first(event_id, WebhookArrived(sender_id=sender.id), context.now_ms)
     context.step(fact, lambda _, work: work.answer({}, evidence))
     log.info("webhook refused: %s", refused.code, extra={"stage": "ingestion", "sender": sender.id})
     raise refused
 
 
 def _limit(context: Context, key: str, per_minute: int) -> None:
-    if len(_buckets) > MAX_BUCKETS:
-        _buckets.clear()
-    taken = ratelimit.take(_buckets.get(key), per_minute, context.now_ms)
-    _buckets[key] = taken.bucket
-    ratelimit.check_rate(taken, per_minute)
+    ratelimit.check_rate(meters.of(context.ports.store).take(key, per_minute, context.now_ms), per_minute)
 
 
 # --- answering ---------------------------------------------------------------------------------------------------

@@ -32,8 +32,9 @@ def event_ids(sender_id: str, identities: Sequence[Identity], body: str, now_ms:
         return (_named("order", sender_id, [_order_key(one) for one in unique]),)
     if any(one.sent_ms is not None for one in unique):
         return (_named("body", sender_id, [(body,)]),)
+    # The window after this one too: while this request was on its way its repeat may have overtaken it.
     window = now_ms // WINDOW_MS
-    return tuple(_named("window", sender_id, [(body, str(at))]) for at in (window, window - 1))
+    return tuple(_named("window", sender_id, [(body, str(at))]) for at in (window, window - 1, window + 1))
 
 
 def _order_key(one: Identity) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def evidence_of(request: Request, secret: str, found: str = "") -> dict[str, Any
     address = client_address(request)
     return {
         "body": redact(request.body.decode("utf-8", "replace"), secret.strip()),
-        "content_type": request.content_type[:100],
+        "content_type": redact(request.content_type[:100], secret.strip()),
         "address": str(address) if address else "",
         "format": found,
     }
