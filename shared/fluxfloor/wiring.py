@@ -7,6 +7,7 @@ first request, and only the adapters that the stage uses are ever imported.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.errors import Misconfigured, Poison
 from fluxfloor.ports import Clock, MarketData, Secrets, Store, Venue
 from fluxfloor.runtime import logging as logs
+from fluxfloor.runtime import tracing
 from fluxfloor.runtime.clock import SystemClock
 from fluxfloor.runtime.context import Context, Ports
 from fluxfloor.runtime.runner import Outcome, Runner
@@ -40,6 +42,8 @@ def serve(stage: Stage) -> Entry:
         return made[0]
 
     def entry(request: Request) -> Any:
+        if stage.respond is None and request.method == "GET":
+            return "ok", 200  # a start-up probe: the code is loaded
         if stage.respond is None or request.path == INTERNAL_PATH:
             return deliver(runner(), request)
         active = runner()
@@ -88,6 +92,7 @@ def google_ports(settings: Settings, stage: Stage) -> Ports:
     from fluxfloor.adapters.google import connect
 
     logs.configure(settings.log_level, project=settings.google.project)
+    _record_spans(settings.google.project, stage.name)
     clock = SystemClock()
     opened = connect.open_ports(settings, clock, stage.name)
     secrets = RegisteringSecrets(opened.secrets)
@@ -96,6 +101,16 @@ def google_ports(settings: Settings, stage: Stage) -> Ports:
         settings=settings, venue=venues(settings, opened.store, clock),
         market_data=market_data(settings, clock),
     )  # fmt: skip
+
+
+def _record_spans(project: str, service: str) -> None:
+    """To Cloud Trace, where this runs as a Cloud Run service; sent in batches, beside the requests."""
+    if not os.environ.get("K_SERVICE"):
+        return
+    from opentelemetry.exporter.cloud_trace import CloudTraceSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    tracing.configure(BatchSpanProcessor(CloudTraceSpanExporter(project_id=project)), service)
 
 
 class RegisteringSecrets:

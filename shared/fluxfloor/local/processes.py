@@ -165,8 +165,7 @@ def running(
         tasks, storage, secret_manager = CloudTasksServer(), CloudStorageServer(BUCKET), SecretManagerServer(secrets)
         for server in (tasks, storage, secret_manager):
             stack.callback(server.stop)
-        environment = {
-            **os.environ,
+        ours = {
             **both.environment(),
             "CLOUD_TASKS_EMULATOR_HOST": tasks.host,
             "STORAGE_EMULATOR_HOST": storage.url,
@@ -177,8 +176,8 @@ def running(
             "FLUXFLOOR__GOOGLE__BUCKET": BUCKET,
             "FLUXFLOOR__GOOGLE__VERIFY_INTERNAL_CALLS": "false",
             "FLUXFLOOR_SETTINGS": str(settings) if settings else "",
-            **(extra or {}),
         }
+        environment = {**os.environ, **ours, **(extra or {})}
         floor = ProcessFloor(_processes(directory, environment, stages), tasks, environment)
         for stage in floor.stages.values():
             stack.callback(stage.stop)
@@ -190,7 +189,7 @@ def running(
         for stage in floor.stages.values():
             stage.wait_until_ready()
         stack.callback(floor.stop_schedules)
-        with _environment({name: environment[name] for name in environment.keys() - os.environ.keys()}):
+        with _environment(ours):
             yield floor
 
 
