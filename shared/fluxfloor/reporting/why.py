@@ -20,6 +20,7 @@ from fluxfloor.reporting.why_words import clock, said_entry, said_event
 MAX_IDS = 40
 MAX_STEPS = 200
 LONGEST_ANSWER = 200
+_FLOW = list(EVENTS)
 LEDGER_SLACK_MS = 3_600_000  # a fill may be booked late
 
 StepsAbout = Callable[[str], Sequence[Step]]
@@ -74,13 +75,17 @@ def _in_order(steps: list[Step]) -> list[Step]:
 
     def generation(step: Step) -> int:
         count = 0
-        parent = stated_by.get(step.event_id)
-        while parent is not None and count < MAX_STEPS:
-            count += 1
-            parent = stated_by.get(parent.event_id)
-        return count
+        while (parent := stated_by.get(step.event_id)) is not None and count < MAX_STEPS:
+            step, count = parent, count + 1
+        return count + _place(step)
 
     return sorted(steps, key=lambda step: (step.at_ms, generation(step), step.id))
+
+
+def _place(step: Step) -> int:
+    """Where a step that nothing here has caused stands in the flow: events are listed in the flow's order."""
+    kinds = [record["type"] for record in step.facts] or [step.type]
+    return min((_FLOW.index(kind) for kind in kinds if kind in EVENTS), default=0)
 
 
 def events_of(step: Step) -> list[Event]:
