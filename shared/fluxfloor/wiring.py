@@ -107,10 +107,15 @@ def _record_spans(project: str, service: str) -> None:
     """To Cloud Trace, where this runs as a Cloud Run service; sent in batches, beside the requests."""
     if not os.environ.get("K_SERVICE"):
         return
-    from opentelemetry.exporter.cloud_trace import CloudTraceSpanExporter
+    try:
+        from opentelemetry.exporter.cloud_trace import CloudTraceSpanExporter
+    except ImportError as problem:  # no stage stays down for want of its traces
+        log.warning("no spans are recorded: %s", problem)
+        return
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    tracing.configure(BatchSpanProcessor(CloudTraceSpanExporter(project_id=project)), service)
+    exporter = CloudTraceSpanExporter(project_id=project)  # type: ignore[no-untyped-call]
+    tracing.configure(BatchSpanProcessor(exporter), service)
 
 
 class RegisteringSecrets:
