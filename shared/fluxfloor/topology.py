@@ -85,7 +85,13 @@ def _sweep(every_min: int, does: str = "sends what was committed and not sent") 
 INTERNAL_PATH = "/_floor"
 """Where a stage takes what the bus, its schedules and its timers deliver; everything else is for people."""
 
-RELEASES = Subscription("quarantines.released")
+RELEASES = "quarantines.released"
+
+
+def releases(stage: str) -> Subscription:
+    """Every stage with a quarantine hears when a person releases one of its messages."""
+    return Subscription(RELEASES, only={"stage": stage})
+
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -124,7 +130,7 @@ STAGES: dict[str, StageSpec] = {
             "market",
             "pulls closed candles and quotes, gates their quality, archives them",
             image="core",
-            consumes=(RELEASES,),
+            consumes=(releases("market"),),
             produces=("candles.closed", "risks.raised"),
             schedules=(
                 Schedule("pull", 1, "quotes each minute, and the candles that have closed"),
@@ -149,7 +155,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("signals.received"),
                 Subscription("executions.reported", ordered=True),
                 Subscription("decisions.made"),
-                RELEASES,
+                releases("features"),
             ),
             produces=("signals.received", "signals.scored", "risks.raised"),
             schedules=(_sweep(15),),
@@ -163,23 +169,21 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("signals.scored"),
                 Subscription("executions.reported", ordered=True),
                 Subscription("accounts.updated", ordered=True),
-                RELEASES,
+                releases("cerebro"),
             ),
             produces=("decisions.made", "orders.requested", "risks.raised"),
             schedules=(_sweep(15),),
-            databases=("mode", "edge"),
         ),
         StageSpec(
             "execution",
             "brings each intent to the venue at most once and follows it to its end",
             image="core",
-            consumes=(Subscription("orders.requested", ack_deadline_s=120), RELEASES),
+            consumes=(Subscription("orders.requested", ack_deadline_s=120), releases("execution")),
             produces=("executions.reported", "risks.raised"),
             schedules=(_sweep(1, "resumes every order that is not at its end"),),
             uses_timers=True,
             uses_venue=True,
             secrets=("venue-*",),
-            databases=("mode", "edge"),
             concurrency=4,
             timeout_s=120,
         ),
@@ -190,13 +194,12 @@ STAGES: dict[str, StageSpec] = {
             consumes=(
                 Subscription("executions.reported", ordered=True),
                 Subscription("candles.closed", ordered=True, only={"traded": "true"}),
-                RELEASES,
+                releases("reconciliation"),
             ),
             produces=("accounts.updated", "risks.raised"),
             schedules=(_sweep(15, "compares every account with its venue"),),
             uses_venue=True,
             secrets=("venue-query-*",),
-            databases=("mode", "edge"),
             timeout_s=120,
         ),
         StageSpec(
@@ -208,7 +211,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("executions.reported"),
                 Subscription("accounts.updated"),
                 Subscription("risks.raised"),
-                RELEASES,
+                releases("dashboard"),
             ),
             produces=("risks.raised",),
             schedules=(Schedule("health", 1, "judges every stage by the work that is due to it"), _sweep(15)),
@@ -231,7 +234,7 @@ STAGES: dict[str, StageSpec] = {
             "exports",
             "writes trades and equity as CSV and Parquet, on request and daily",
             image="core",
-            consumes=(Subscription("exports.requested", ack_deadline_s=300), RELEASES),
+            consumes=(Subscription("exports.requested", ack_deadline_s=300), releases("exports")),
             produces=("exports.completed",),
             schedules=(
                 Schedule("daily", 1440, "asks for yesterday's"),
@@ -251,7 +254,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("risks.raised"),
                 Subscription("executions.reported"),
                 Subscription("exports.completed"),
-                RELEASES,
+                releases("alerts"),
             ),
             schedules=(_sweep(15, "sends again what a channel did not take"),),
             secrets=("alerts-*",),
@@ -294,6 +297,7 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("senders", database="edge"),
     QueryShape("stances"),
     QueryShape("decision_rows", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
+    QueryShape("decision_rows", equals=("verdict",), order_by="ts_event_ms", descending=True),
     QueryShape("decision_rows", order_by="ts_event_ms", descending=True),
     QueryShape("order_rows", order_by="ts_event_ms", descending=True),
     QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms"),
