@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 from fluxfloor.contracts.state import ExportRecord
-from fluxfloor.topology import STAGES
+from fluxfloor.ports import Query
+from fluxfloor.topology import QUERIES, STAGES
 
 from functions.api import desk
 from functions.api.table import table
@@ -277,3 +278,31 @@ def test_https_brings_strict_transport_and_a_locked_cookie(tmp_path: Path) -> No
     assert answer.headers["Set-Cookie"].startswith("__Host-fluxfloor=")
     assert answer.headers["Set-Cookie"].endswith("; Secure")
     secure.close()
+
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+def test_every_query_that_is_made_is_declared(house: ApiFloor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production refuses a query without its index; nothing here would."""
+    made: list[Query] = []
+    plain = house.floor.store.query
+
+    def recorded(query: Query) -> object:
+        made.append(query)
+        return plain(query)
+
+    monkeypatch.setattr(house.floor.store, "query", recorded)
+    desk.desk_of(house.floor.context("api")).forget()
+    signal_id = house.get("/v1/orders").json["items"][0]["signal_id"]
+    for path in (*LISTS, "/v1/decisions?portfolio=main", "/v1/overview", f"/v1/why/{signal_id}"):
+        house.get(path)
+    house.floor.tick("dashboard", "health")
+    shapes = {(shape.collection, shape.equals, shape.contains, shape.order_by, shape.database) for shape in QUERIES}
+    assert {query.collection for query in made} >= {"journal", "decision_rows", "equity_points", "trades", "audit"}
+    for query in made:
+        equals = tuple(name for name, operator, _ in query.where if operator == "==")
+        contains = "".join(name for name, operator, _ in query.where if operator == "array_contains")
+        ranged = {name for name, operator, _ in query.where if operator in ("<", "<=", ">", ">=")}
+        assert ranged <= {query.order_by}
+        assert (query.collection, equals, contains, query.order_by, query.database) in shapes, query

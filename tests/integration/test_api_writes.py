@@ -106,7 +106,7 @@ def test_the_same_key_gets_the_same_answer_and_changes_nothing_again(house: ApiF
     first = house.send("POST", "/v1/halts", HALT, key="the-same-key")
     house.send("DELETE", "/v1/halts/floor")
     again = house.send("POST", "/v1/halts", HALT, key="the-same-key")
-    assert (again.status, again.json) == (first.status, first.json)
+    assert (again.status, again.body) == (first.status, first.body)
     assert house.get("/v1/halts").json["items"] == []  # it was not halted a second time
 
 

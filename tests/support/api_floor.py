@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from fluxfloor.contracts.ids import digest
 from fluxfloor.local.floor import Floor, respond
 from fluxfloor.ports import Commit, Ref
 from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.webapi.passwords import hash_password
 from fluxfloor.webapi.sessions import KEY_SECRET, PASSWORD_SECRET, mint_ticket
@@ -53,11 +54,14 @@ class Answer:
 class ApiFloor:
     """`get`, `send` and `ask` are requests of a person who is logged in, unless `token=""`."""
 
-    def __init__(self, directory: Path, settings: Settings | None = None, now_ms: int = NOW_MS) -> None:
-        self.clock = VirtualClock(now_ms)
+    def __init__(
+        self, directory: Path, settings: Settings | None = None, wrap: Callable[[Ports], Ports] | None = None
+    ) -> None:
+        self.clock = VirtualClock(NOW_MS)
         self.floor = Floor(
             directory, settings or Settings.model_validate(SETTINGS), self.clock,
             secret_defaults={PASSWORD_SECRET: HASH, KEY_SECRET: KEY}, stages=("dashboard", "api"),
+            wrap=wrap,
         )  # fmt: skip
         apply_settings(self.floor.context("api"))
         self._token = ""
@@ -114,7 +118,7 @@ class ApiFloor:
             self.store(ref, {**document.encode(), "version": 1})
 
     def store(self, ref: Ref, data: dict[str, Any]) -> None:
-        self.floor.store.commit(Commit(creates={ref: data}))
+        self.floor.ports.store.commit(Commit(creates={ref: data}))
 
     def drain(self) -> None:
         self.floor.drain()

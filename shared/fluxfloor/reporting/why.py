@@ -13,6 +13,7 @@ from typing import Any
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import EVENTS, AccountUpdated, ExecutionReported
+from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import Step
 from fluxfloor.contracts.state import LedgerEntry
 from fluxfloor.reporting.why_words import clock, said_entry, said_event
@@ -41,7 +42,8 @@ class Story:
 
     @property
     def empty(self) -> bool:
-        return not self.steps
+        """Is there nothing to tell? Steps that only listened say nothing."""
+        return not any(step.facts for step in self.steps)
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ def _place(step: Step) -> int:
 
 def events_of(step: Step) -> list[Event]:
     """The facts a step stated, those that this version can read."""
-    return [EVENTS[record["type"]].model_validate(record["data"]) for record in step.facts if record["type"] in EVENTS]
+    return [Fact.from_record(record).event for record in step.facts if record["type"] in EVENTS]
 
 
 def _linked(step: Step, known: str, asked: str) -> Iterable[str]:

@@ -59,7 +59,8 @@ def _reply(step: Step, request: str) -> Reply:
         fix = "take a new key for a new change"
         raise refusal(422, "this key was used for another change", f"header.{KEY_HEADER}", fix)
     answer = step.answer or {}
-    return Reply(answer["status"], orjson.dumps(answer["body"]))
+    # Sorted, because a store may give the names back in another order, and a repeat is told the same byte for byte.
+    return Reply(answer["status"], orjson.dumps(answer["body"], option=orjson.OPT_SORT_KEYS))
 
 
 def _fingerprint(asked: Asked[Any, Any]) -> str:
