@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from fluxfloor.cli import show
-from fluxfloor.topology import STAGES, subscribers
+from fluxfloor.topology import STAGES
 
 
 def topology(
@@ -23,18 +23,18 @@ def topology(
 
         typer.echo(drawn())
         return
-    table = Table(title="The floor", title_justify="left")
-    for column in ("stage", "does", "hears", "says", "schedules"):
-        table.add_column(column)
     for stage in STAGES.values():
-        jobs = ", ".join(f"{item.job} every {item.every_min} min" for item in stage.schedules)
-        table.add_row(stage.name, stage.does, "\n".join(stage.topics), "\n".join(stage.produces), jobs)
-    show.console.print(table)
-    silent = [
-        topic for topic in {name for stage in STAGES.values() for name in stage.produces} if not subscribers(topic)
-    ]
-    if silent:
-        show.console.print(f"nobody hears: {', '.join(sorted(silent))}")
+        show.console.print(f"[bold]{stage.name}[/bold]  {stage.does}")
+        jobs = ", ".join(f"{item.job} every {_span(item.every_min)}" for item in stage.schedules)
+        for what, told in (("hears", ", ".join(stage.topics)), ("says", ", ".join(stage.produces)), ("runs", jobs)):
+            if told:
+                show.console.print(f"    {what:<6}{told}", highlight=False, soft_wrap=True)
+
+
+def _span(minutes: int) -> str:
+    if minutes % 1440 == 0:
+        return "day"
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
 
 
 def why(
