@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.journal import JOURNAL, Step, claim_id
-from fluxfloor.ports import Ref
+from fluxfloor.contracts.journal import Step
 from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import KEY_HEADER, Asked
@@ -27,31 +26,17 @@ Decide = Callable[["Work"], BaseModel]
 def commit(context: Context, asked: Asked[Any, Any], event: Event, decide: Decide, status: int = 200) -> Reply:
     """Runs `decide` under the caller's key and answers what it returns. What `decide` raises commits nothing.
 
-    Durable before it answers: the claim, the change and its audit record are one commit.
+    Durable before it answers: the claim, the change and its audit record are one commit. A repeat finds the claim, is
+    told the first answer, and sends the facts that the first time could not.
     """
     fact = Fact.first(digest("api", asked.actor, asked.key), event, context.now_ms)
     request = _fingerprint(asked)
-    earlier = _earlier(context, fact)
-    if earlier is not None:
-        return _again(context, fact, earlier, request)
 
     def act(_: Event, work: Work) -> None:
         told = decide(work).model_dump(mode="json")
         work.answer({"status": status, "body": told}, {"request": request, "actor": asked.actor})
 
     return _reply(context.step(fact, act).step, request)
-
-
-def _earlier(context: Context, fact: Fact) -> Step | None:
-    (found,) = context.ports.store.read([Ref(JOURNAL, claim_id(context.stage, fact.event_id))])
-    return None if found.data is None else Step.from_record(found.data)
-
-
-def _again(context: Context, fact: Fact, earlier: Step, request: str) -> Reply:
-    """A repeat. Taking the step once more under the same claim sends what the first time could not."""
-    if earlier.pending:
-        context.step(fact, lambda _event, _work: None)
-    return _reply(earlier, request)
 
 
 def _reply(step: Step, request: str) -> Reply:
