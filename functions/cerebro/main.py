@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from fluxfloor.cerebro import decide as cerebro
-from fluxfloor.contracts.events import AccountUpdated, DecisionMade, ExecutionReported, OrderRequested, SignalScored
+from fluxfloor.contracts.events import (
+    AccountUpdated,
+    DecisionMade,
+    ExecutionReported,
+    OrderRequested,
+    RiskRaised,
+    SignalScored,
+)
 from fluxfloor.contracts.policy import FLOOR, Halt, Policy
 from fluxfloor.contracts.state import RiskBook
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.runtime.work import Work
 from fluxfloor.wiring import serve
 
-from functions.cerebro import risk
+from functions.cerebro import flattening, risk
 
 stage = Stage("cerebro")
 
@@ -31,5 +38,6 @@ def decide(scored: SignalScored, work: Work) -> None:
 
 stage.on(ExecutionReported)(risk.release)
 stage.on(AccountUpdated)(risk.watch)
+stage.on(RiskRaised)(flattening.flatten)
 
 main = serve(stage)

@@ -169,6 +169,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("signals.scored"),
                 Subscription("executions.reported", ordered=True),
                 Subscription("accounts.updated", ordered=True),
+                Subscription("risks.raised", only={"kind": "halted"}),
                 releases("cerebro"),
             ),
             produces=("decisions.made", "orders.requested", "risks.raised"),

@@ -183,6 +183,9 @@ class RiskRaised(Event):
     def key(self) -> str:
         return self.scope
 
+    def attributes(self) -> dict[str, str]:
+        return {"kind": self.kind}
+
 
 class ExportKind(StrEnum):
     TRADES = "trades"
