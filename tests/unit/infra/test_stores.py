@@ -79,7 +79,7 @@ def test_there_is_no_index_that_no_query_needs(paper):
 
 
 def test_a_composite_index_has_equalities_before_the_order():
-    (query,) = [each for each in QUERIES if each.collection == "decision_rows" and each.equals]
+    (query,) = [each for each in QUERIES if each.collection == "decision_rows" and each.equals == ("portfolio_id",)]
     assert composite_fields(query) == [("portfolio_id", "ASCENDING"), ("ts_event_ms", "DESCENDING")]
 
 
