@@ -15,6 +15,7 @@ START_MS = 1_700_000_100_000 // STEP_MS * STEP_MS
 WARM_BARS = 510
 SECRET = "chaos-secret-0451"
 SENDER = "prober"
+ALPHA = Decimal("0.05")  # what its signals are worth: enough for any market here
 
 INSTRUMENT = Instrument(
     instrument_id="kraken:BTC/USDT", venue="kraken", symbol="BTC/USDT", base="BTC", quote="USDT",

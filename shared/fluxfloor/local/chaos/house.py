@@ -1,0 +1,58 @@
+"""The floor that the scenarios are played on: the trading stages, one market, one sender, a warm window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fluxfloor.adapters.venues.file_data import FileMarketData, Series
+from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.state import Sender
+from fluxfloor.local.chaos import scenario
+from fluxfloor.local.floor import Floor
+from fluxfloor.ports import Commit, Ref
+from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.runtime.context import Ports
+from fluxfloor.runtime.settings import Settings, load
+
+STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconciliation")
+LIMITS = {"max_open_positions": 100, "position_cap": "0.9", "exposure_cap": "0.9"}
+
+
+def settings() -> Settings:
+    return load(
+        overrides={
+            "market": {"symbols": ["BTC/USDT"], "timeframes": ["15m"]},
+            "portfolios": {"main": {"limits": LIMITS}},
+        }
+    )
+
+
+def open_floor(
+    directory: Path,
+    clock: VirtualClock,
+    bars: list[list[float]],
+    wrap: Callable[[Ports], Ports] | None = None,
+    stages: tuple[str, ...] = STAGES_RUN,
+) -> Floor:
+    source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock)
+    secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
+    return Floor(directory, settings(), clock, lambda _: source, secrets, wrap, stages)
+
+
+def prepare(floor: Floor) -> None:
+    """A policy, a sender, the catalog, a warm window and an open account."""
+    setting = floor.settings.portfolios["main"]
+    policy = Policy(
+        id="main", preset=setting.preset, account_id=setting.account, currency="USDT", limits=setting.resolved()
+    )
+    sender = Sender(
+        id=scenario.SENDER, portfolio_id="main", secret_name=f"sender-{scenario.SENDER}",
+        default_expected_alpha=scenario.ALPHA, rate_per_minute=6_000,
+    )  # fmt: skip
+    for item in (policy, sender):
+        ref = Ref(item.collection, item.id, item.database)
+        floor.store.commit(Commit(creates={ref: {**item.encode(), "version": 1}}))
+    for stage, job in (("market", "catalog"), ("market", "pull"), ("reconciliation", "sweep")):
+        floor.tick(stage, job)
+    floor.drain()
