@@ -110,9 +110,7 @@ def test_an_error_that_carries_a_secret_is_kept_without_it(
         raise kind(f"401 from https://x/?key={CANARY}")
 
     runner = trading.floor.runners["cerebro"]
-    monkeypatch.setitem(
-        runner.stage.handlers, type(heard().event), type(runner.stage.handlers[type(heard().event)])(fail)
-    )
+    monkeypatch.setitem(runner.stage.handlers, AccountUpdated, Handler(fail))
     fact = heard()
     delivery = Delivery("s", fact.data().replace(b'"mark"', f'"{CANARY}"'.encode()), fact.attributes(), "m", 15)
     assert runner.handle(delivery) is Outcome.ACK
