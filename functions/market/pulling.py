@@ -23,17 +23,18 @@ def refresh_catalog(context: Context, fact: Fact) -> None:
     """The venue's instruments as it lists them now."""
     exchange = context.settings.market.exchange
     found = catalog_of(exchange, context.ports.market_data(exchange).instruments(), context.now_ms)
-
-    listed = ListedCatalog.model_validate(found.model_dump())
-    for catalog in (found, listed):
-        context.step(
-            context.cause(fact.event, fact.event_id, catalog.collection), lambda _, work, it=catalog: _replace(work, it)
-        )
+    for catalog in (found, ListedCatalog.model_validate(found.model_dump())):
+        _replace(context, fact, catalog)
 
 
-def _replace(work: Work, catalog: InstrumentCatalog) -> None:
-    work.read(type(catalog).key(catalog.id))
-    work.write(catalog)
+def _replace(context: Context, fact: Fact, catalog: InstrumentCatalog) -> None:
+    """Each lies in a database of its own, so each is a step of its own."""
+
+    def decide(event: Event, work: Work) -> None:
+        work.read(type(catalog).key(catalog.id))
+        work.write(catalog)
+
+    context.step(context.cause(fact.event, fact.event_id, catalog.collection), decide)
 
 
 def pull(context: Context, fact: Fact) -> None:

@@ -41,12 +41,10 @@ def replay(
     lines = signals.read_text() if signals else ""
     with tempfile.TemporaryDirectory(prefix="fluxfloor-") as scratch:
         directory = keep or Path(scratch) / "floor"
+        opening = demo.open_recorded
         if backend is Backend.EMULATORS:
-            from fluxfloor.local.emulated import open_emulated
-
-            played = open_emulated(directory, settings, rules, timeframe, bars, lines, str(signals))
-        else:
-            played = demo.open_recorded(directory, settings, rules, timeframe, bars, lines, str(signals))
+            from fluxfloor.local.emulated import open_emulated as opening
+        played = opening(directory, settings, rules, timeframe, bars, lines, str(signals))
         with show.progress("replaying", quiet=as_json) as advance:
             report = played.run(advance)
         played.close()

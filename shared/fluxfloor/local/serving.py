@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -52,8 +52,7 @@ class LocalServer:
     def _application(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         stage = "ingestion" if str(environ.get("PATH_INFO", "")).startswith("/webhooks/") else "api"
         environ["HTTP_X_FORWARDED_FOR"] = environ.get("REMOTE_ADDR", "")
-        response: Any = respond(self._floor.runners[stage], Request(environ))
-        return response(environ, start_response)
+        return respond(self._floor.runners[stage], Request(environ))(environ, start_response)
 
     def _loop(self) -> None:
         """One bad turn must not stop the floor: it is logged, and the next turn begins."""

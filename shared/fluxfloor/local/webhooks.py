@@ -88,7 +88,7 @@ def _webhook(line: str, where: str, known: dict[str, str], default_ms: int) -> R
     named = isinstance(sender, str) and sender in known
     return RecordedWebhook(
         at_ms=_time_ms(record["at"], where) if record.get("at") is not None else default_ms,
-        sender=sender if named else DEMO_SENDER,
+        sender=str(sender) if named else DEMO_SENDER,
         body=body.encode("utf-8", "surrogatepass"),
         content_type=str(record.get("content_type") or "application/json"),
         secret=str(record.get("secret") or "") if named else known.get(DEMO_SENDER, ""),

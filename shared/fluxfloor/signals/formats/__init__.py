@@ -10,7 +10,11 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from fluxfloor.signals.draft import Context, Draft
-from fluxfloor.signals.formats import keyvalue, standard, threecommas, traderspost, tradingview
+from fluxfloor.signals.formats import keyvalue as keyvalue
+from fluxfloor.signals.formats import standard as standard
+from fluxfloor.signals.formats import threecommas as threecommas
+from fluxfloor.signals.formats import traderspost as traderspost
+from fluxfloor.signals.formats import tradingview as tradingview
 from fluxfloor.signals.parse import Json
 from fluxfloor.signals.placeholders import first_placeholder, unfilled
 from fluxfloor.signals.refusals import Refused, listed
