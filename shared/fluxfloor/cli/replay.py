@@ -32,6 +32,7 @@ def replay(
 ) -> None:
     """Feed recorded bars and webhooks through every real stage, and report what came of them."""
     from fluxfloor.local import demo
+    from fluxfloor.local.replay import Replay
 
     settings = demo.demo_settings(symbol_of(symbol), timeframe, port=8080)
     bars = demo.read_bars(candles)
@@ -41,10 +42,13 @@ def replay(
     lines = signals.read_text() if signals else ""
     with tempfile.TemporaryDirectory(prefix="fluxfloor-") as scratch:
         directory = keep or Path(scratch) / "floor"
-        opening = demo.open_recorded
+        played: Replay
         if backend is Backend.EMULATORS:
-            from fluxfloor.local.emulated import open_emulated as opening
-        played = opening(directory, settings, rules, timeframe, bars, lines, str(signals))
+            from fluxfloor.local.emulated import open_emulated
+
+            played = open_emulated(directory, settings, rules, timeframe, bars, lines, str(signals))
+        else:
+            played = demo.open_recorded(directory, settings, rules, timeframe, bars, lines, str(signals))
         with show.progress("replaying", quiet=as_json) as advance:
             report = played.run(advance)
         played.close()
