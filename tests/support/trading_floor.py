@@ -10,6 +10,7 @@ from typing import Any
 
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import house, scenario
+from fluxfloor.local.floor import Floor
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.context import Ports
 from werkzeug.wrappers import Response
@@ -22,11 +23,12 @@ class TradingFloor:
     """Two hours of a market after the warm-up; the clock stands still unless told."""
 
     def __init__(
-        self, directory: Path, wrap: Callable[[Ports], Ports] | None = None, stages: tuple[str, ...] = house.STAGES_RUN
-    ) -> None:
+        self, directory: Path, wrap: Callable[[Ports], Ports] | None = None,
+        stages: tuple[str, ...] = house.STAGES_RUN, floor_type: type[Floor] = Floor,
+    ) -> None:  # fmt: skip
         given = scenario.make(Random(7), signals=0, bars=8)
         self.clock = VirtualClock(given.begin_ms)
-        self.floor = house.open_floor(directory, self.clock, given.bars, wrap, stages)
+        self.floor = house.open_floor(directory, self.clock, given.bars, wrap, stages, floor_type)
         house.prepare(self.floor)
 
     def later(self, ms: int) -> None:

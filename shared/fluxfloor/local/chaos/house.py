@@ -34,10 +34,11 @@ def open_floor(
     bars: list[list[float]],
     wrap: Callable[[Ports], Ports] | None = None,
     stages: tuple[str, ...] = STAGES_RUN,
+    floor_type: type[Floor] = Floor,
 ) -> Floor:
     source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock)
     secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
-    return Floor(directory, settings(), clock, lambda _: source, secrets, wrap, stages)
+    return floor_type(directory, settings(), clock, lambda _: source, secrets, wrap, stages)
 
 
 def prepare(floor: Floor) -> None:
