@@ -4,50 +4,90 @@ from __future__ import annotations
 
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import guard
-from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, OrderRequested
+from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, OrderRequested, RiskRaised
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
-from fluxfloor.contracts.policy import Halt, Policy
+from fluxfloor.contracts.orders import OrderIntent, Purpose
+from fluxfloor.contracts.policy import FLOOR, Halt, Policy
 from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
 
 
-def instruments(work: Work, book: RiskBook | None, *more: str) -> dict[str, Instrument]:
-    """The rules of everything in the book and of `more`, by id, from the venues' catalogs."""
-    wanted = set(more)
-    if book is not None:
-        wanted.update(position.instrument_id for position in book.positions.values())
-        wanted.update(item.instrument_id for item in book.reservations.values())
-    found = {}
-    for instrument_id in sorted(wanted):
-        catalog = work.reference(InstrumentCatalog.key(instrument_id.split(":", 1)[0]))
-        rules = catalog.find(instrument_id) if catalog else None
-        if rules is not None:
-            found[instrument_id] = rules
+def instruments(work: Work, book: RiskBook | None) -> dict[str, Instrument]:
+    """The rules of everything in the book, by id, as far as the venues' catalogs have them."""
+    wanted = sorted({item.instrument_id for item in books.contents(book)}) if book else []
+    found = {name: rules_of(work, name) for name in wanted}
+    return {name: rules for name, rules in found.items() if rules is not None}
+
+
+def all_instruments(work: Work, book: RiskBook | None) -> dict[str, Instrument]:
+    """The same, or RetryLater: exposure can't be told without the rules of all that is held."""
+    found = instruments(work, book)
+    missing = {item.instrument_id for item in books.contents(book)} - found.keys() if book else set()
+    if missing:
+        raise RetryLater(f"no rules for {min(missing)} in any catalog yet")
     return found
 
 
+def rules_of(work: Work, instrument_id: str) -> Instrument | None:
+    catalog = work.reference(InstrumentCatalog.key(instrument_id.split(":", 1)[0]))
+    return catalog.find(instrument_id) if catalog else None
+
+
 def release(reported: ExecutionReported, work: Work) -> None:
-    """New fills go into the position; a terminal state gives back what was reserved."""
+    """New fills go into the position; a terminal state gives back what was reserved. What should not be open any
+    more, by a signal or by a halt that came while it was on its way in, goes out again."""
     report = reported.report
-    (book,) = work.read(RiskBook.key(report.intent.portfolio_id))
-    rules = instruments(work, book, report.intent.instrument_id).get(report.intent.instrument_id)
-    if book is None or rules is None:
+    portfolio, cause = report.intent.portfolio_id, work.fact.event_id
+    (before,) = work.read(RiskBook.key(portfolio))
+    rules = rules_of(work, report.intent.instrument_id)
+    if before is None or rules is None:
         raise RetryLater(f"no book or no rules for {report.intent.instrument_id} yet")
-    work.write(books.apply_report(book, report, rules))
+    book = books.apply_report(before, report, rules)
+    if report.intent.purpose is Purpose.ENTRY and report.new_fills:
+        reserved = before.reservations.get(report.intent.intent_id)
+        book, intents = guard.leave_filled(reserved, report, book, rules, cause, work.now_ms)
+        _request(work, intents)
+        book = _flattened(work, book, work.read(Halt.key(FLOOR), Halt.key(portfolio)))
+    work.write(book)
 
 
 def watch(update: AccountUpdated, work: Work) -> None:
-    """Takes over equity and marks; halts and, where the policy says so, flattens when a limit is broken."""
+    """Takes over equity and marks; halts and, where the policy or a halt says so, flattens. A position that an order
+    failed to close is tried again with every update."""
     portfolio = update.portfolio_id
-    before, policy, halt = work.read(RiskBook.key(portfolio), Policy.key(portfolio), Halt.key(portfolio))
+    before, policy, halt, floor_halt = work.read(
+        RiskBook.key(portfolio), Policy.key(portfolio), Halt.key(portfolio), Halt.key(FLOOR)
+    )
     book = books.apply_account(before, update)
     alarm = guard.watch(book, policy, work.now_ms) if policy and book is not before else None
-    if alarm is not None and policy is not None and (halt is None or (alarm.halt.flatten and not halt.flatten)):
-        work.write(alarm.halt if halt is None else halt.model_copy(update={"flatten": True}))
+    if alarm is not None and (halt is None or (alarm.halt.flatten and not halt.flatten)):
+        halt = alarm.halt if halt is None else halt.model_copy(update={"flatten": True})
+        work.write(halt)
         work.emit(alarm.raised)
-        if alarm.halt.flatten:
-            rules = instruments(work, book)
-            book, intents = guard.flatten(book, policy, rules, work.fact.event_id, work.now_ms)
-            work.emit(*(OrderRequested(intent=intent) for intent in intents))
-    work.write(book)
+    work.write(_flattened(work, book, (halt, floor_halt)))
+
+
+def hear(raised: RiskRaised, work: Work) -> None:
+    """A person's kill switch that flattens does so at once, in every portfolio that it is for."""
+    if raised.kind != "halted" or raised.details.get("flatten") != "true":
+        return
+    portfolios = sorted(work.settings.portfolios) if raised.scope == FLOOR else [raised.scope]
+    floor_halt, *found = work.read_all(
+        [Halt.key(FLOOR), *(key for name in portfolios for key in (RiskBook.key(name), Halt.key(name)))]
+    )
+    for book, halt in zip(found[::2], found[1::2], strict=True):
+        if book is not None:
+            work.write(_flattened(work, book, (halt, floor_halt)))
+
+
+def _flattened(work: Work, book: RiskBook, halts: tuple[Halt | None, ...]) -> RiskBook:
+    if not guard.flattens(halts):
+        return book
+    book, intents = guard.flatten(book, instruments(work, book), work.fact.event_id, work.now_ms)
+    _request(work, intents)
+    return book
+
+
+def _request(work: Work, intents: tuple[OrderIntent, ...]) -> None:
+    work.emit(*(OrderRequested(intent=intent) for intent in intents))

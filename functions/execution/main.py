@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.events import ExecutionReported, OrderRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.state import Order
 from fluxfloor.execution import lifecycle
-from fluxfloor.ports import Query
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.runtime.work import Work
 from fluxfloor.wiring import serve
 
-from functions.execution.follow import advance, capabilities_of
+from functions.execution.follow import advance, advance_all
+from functions.execution.recording import capabilities_of
 
 stage = Stage("execution")
-SWEEP_LIMIT = 200
 
 
 def resume(context: Context, fact: Fact) -> None:
@@ -27,6 +26,8 @@ def accept(requested: OrderRequested, work: Work) -> None:
     (known,) = work.read(Order.key(requested.intent.intent_id))
     if known is None:
         work.write(lifecycle.accept(requested.intent, capabilities_of(work.settings, requested.intent), work.now_ms))
+    elif (report := lifecycle.repeated(known, requested.intent, work.now_ms)) is not None:
+        work.emit(ExecutionReported(report=report))
 
 
 @stage.timer("check")
@@ -34,10 +35,6 @@ def check(context: Context, fact: Fact) -> None:
     advance(context, fact.event.subject)  # type: ignore[attr-defined]
 
 
-@stage.job("sweep")
-def sweep(context: Context, fact: Fact) -> None:
-    for found in context.ports.store.query(Query(Order.collection, (("open", "==", True),), limit=SWEEP_LIMIT)):
-        advance(context, found.ref.id)
-
+stage.job("sweep")(lambda context, _: advance_all(context))
 
 main = serve(stage)

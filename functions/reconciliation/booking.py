@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from fluxfloor.accounts import book as books
+from fluxfloor.accounts.ledger import fill_entry_id
 from fluxfloor.contracts.events import CandleClosed, ExecutionReported
-from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
-from fluxfloor.contracts.state import Account, TradeRow
+from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, QuoteState
+from fluxfloor.contracts.state import Account, LedgerEntry, TradeRow
 from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
+
+QUOTE_GRACE_MS = 60_000  # a quote from within the minute after a bar's close is the price at that close
 
 
 def instruments(work: Work, account: Account, *more: str) -> dict[str, Instrument]:
@@ -25,17 +28,23 @@ def instruments(work: Work, account: Account, *more: str) -> dict[str, Instrumen
 
 
 def book(reported: ExecutionReported, work: Work) -> None:
-    """Every new fill becomes a ledger entry; the entry's id is the venue's trade, so it can't be booked twice."""
+    """Every new fill becomes a ledger entry. The entry's id is the venue's trade, so it can't be booked twice; one that
+    stands already is left out, so that it never keeps the others of its report from being booked."""
     report = reported.report
     if not report.new_fills:
         return
-    (account,) = work.read(Account.key(report.intent.account_id))
+    account_id = report.intent.account_id
+    names = {fill_entry_id(account_id, fill.trade_id): fill.trade_id for fill in report.new_fills}
+    account, *entries = work.read_all([Account.key(account_id), *(LedgerEntry.key(name) for name in names)])
     if account is None:
-        raise RetryLater(f"account {report.intent.account_id} is not open yet")
+        raise RetryLater(f"account {account_id} is not open yet")
     rules = instruments(work, account, report.intent.instrument_id)
-    booked = books.book_report(account, report, rules[report.intent.instrument_id])
+    known = frozenset(entry.reference for entry in entries if entry is not None)
+    booked = books.book_report(account, report, rules[report.intent.instrument_id], known)
+    if not booked.entries:
+        return
     for entry in booked.entries:
-        work.create(entry)
+        work.write(entry)
     for trade in booked.trades:
         work.create(TradeRow(id=trade.trade_id, account_id=trade.account_id, exit_ms=trade.exit_ms, trade=trade))
     work.write(booked.account)
@@ -43,12 +52,30 @@ def book(reported: ExecutionReported, work: Work) -> None:
 
 
 def mark(closed: CandleClosed, work: Work) -> None:
-    """Marks what is held of the bar's instrument to its close; says so only where something is held."""
-    instrument_id, price = closed.candle.instrument_id, Decimal(repr(closed.candle.close))
-    for account in work.read_all([Account.key(name) for name in sorted(work.settings.accounts)]):
-        if account is None or closed.close_ms <= account.last_mark_ms:
-            continue
-        marked = books.mark(account, instrument_id, price, closed.close_ms)
+    """Marks what is held of the bar's instrument, as of the bar's close; says so only where something is held."""
+    if not closed.traded:
+        return
+    keys = [Account.key(name) for name in sorted(work.settings.accounts)]
+    held = [account for account in work.read_all(keys) if account is not None and _holds(account, closed)]
+    if not held:
+        return
+    price = _price(closed, work)
+    for account in held:
+        rules = instruments(work, account)
+        marked = books.mark(account, rules[closed.candle.instrument_id], price, closed.close_ms)
         if marked is not account:
             work.write(marked)
-            work.emit(books.told(marked, instruments(work, marked), "mark", work.now_ms))
+            work.emit(books.told(marked, rules, "mark", closed.close_ms))
+
+
+def _holds(account: Account, closed: CandleClosed) -> bool:
+    position = account.positions.get(closed.candle.instrument_id)
+    return position is not None and bool(position.open_lots)
+
+
+def _price(closed: CandleClosed, work: Work) -> Decimal:
+    """Mid, where the market was quoted just after the close; else the close itself."""
+    (quoted,) = work.read(QuoteState.key(closed.candle.instrument_id))
+    if quoted is not None and 0 <= quoted.quote.ts_event_ms - closed.close_ms <= QUOTE_GRACE_MS:
+        return quoted.quote.mid
+    return Decimal(repr(closed.candle.close))

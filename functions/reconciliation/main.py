@@ -18,8 +18,7 @@ stage.on(CandleClosed)(booking.mark)
 
 @stage.job("sweep")
 def sweep(context: Context, fact: Fact) -> None:
-    for account_id in context.settings.accounts:
-        comparing.compare(context, account_id)
+    comparing.compare_all(context)
 
 
 main = serve(stage)

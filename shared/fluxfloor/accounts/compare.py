@@ -1,4 +1,8 @@
-"""Our books against the venue's. The venue is the truth; a difference that stays is a mismatch."""
+"""Our books against the venue's. The venue is the truth; a difference that stays is a mismatch.
+
+Nothing is ever taken over from the venue in silence: a deposit made there, or a trade that no order of ours caused,
+stays a difference until a person has dealt with it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from fluxfloor.contracts.base import canonical
+from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.state import Account
 from fluxfloor.ports import VenueBooks
 
 IN_FLIGHT_MS = 120_000  # a fill that the venue shows may still be on its way to our books for this long
-ZERO = Decimal(0)
+LOOK_BACK_MS = IN_FLIGHT_MS + 480_000  # before the last agreement; clocks differ, and venues stamp fills late
 PATIENCE = 2  # comparisons in a row that must disagree before entries are blocked
+TOLD = 5  # trades that a message names
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,15 @@ class Comparison:
         return not self.differences and not self.overdue
 
 
+def since_ms(account: Account | None) -> int:
+    """From when on the venue's fills have to be looked at. Whatever was not booked when both last agreed was on its
+    way, and so younger than IN_FLIGHT_MS; whatever came before the account was opened is in its opening balances."""
+    if account is None:
+        return 0
+    return max(account.opened_ms, account.agreed_ms - LOOK_BACK_MS, 0)
+
+
+@exact
 def compare(account: Account, books: VenueBooks, booked: set[str], now_ms: int) -> Comparison:
     """`booked` are those of the venue's trade ids that stand in our ledger."""
     missing = [seen for seen in books.fills if seen.fill.trade_id not in booked]
@@ -42,7 +58,12 @@ def compare(account: Account, books: VenueBooks, booked: set[str], now_ms: int) 
 
 
 def describe(comparison: Comparison) -> str:
-    """For the risk fact: every difference, venue minus ours."""
-    parts = [f"{name} {canonical(amount)}" for name, amount in comparison.differences.items()]
-    parts += [f"trade {trade_id} is not booked" for trade_id in comparison.overdue]
-    return ", ".join(parts)
+    """ "the venue has 0.002 BTC more than our books; trade T-9 is not booked" """
+    parts = [
+        f"the venue has {canonical(abs(amount))} {name} {'more' if amount > 0 else 'less'} than our books"
+        for name, amount in comparison.differences.items()
+    ]
+    parts += [f"trade {trade_id} is not booked" for trade_id in comparison.overdue[:TOLD]]
+    if len(comparison.overdue) > TOLD:
+        parts.append(f"nor are {len(comparison.overdue) - TOLD} more")
+    return "; ".join(parts)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.money import cost, exact
 from fluxfloor.contracts.orders import Fill, OrderIntent
 from fluxfloor.contracts.state import LedgerEntry, Posting
 from fluxfloor.errors import InvariantBroken
@@ -19,10 +20,11 @@ CAPITAL = "equity:capital"
 ADJUSTMENTS = "equity:adjustments"
 
 
+@exact
 def fill_entry(fill: Fill, intent: OrderIntent, rules: Instrument) -> LedgerEntry:
     """A trade: base against quote, and the fee. The id is the venue's trade, so it can be booked only once."""
     sign = intent.side.sign
-    base, money = sign * fill.quantity, sign * fill.quantity * fill.price
+    base, money = sign * fill.quantity, sign * cost(fill.price, fill.quantity)
     postings = [
         Posting(ledger_account=VENUE, currency=rules.base, amount=base),
         Posting(ledger_account=TRADING, currency=rules.base, amount=-base),
@@ -45,6 +47,7 @@ def fill_entry_id(account_id: str, trade_id: str) -> str:
     return ids.digest("fill", account_id, trade_id)
 
 
+@exact
 def transfer_entry(
     account_id: str, kind: str, currency: str, amount: Decimal, reference: str, now_ms: int
 ) -> LedgerEntry:
@@ -62,6 +65,7 @@ def transfer_entry(
     )
 
 
+@exact
 def sums(entries: Iterable[LedgerEntry]) -> dict[tuple[str, str], Decimal]:
     """(ledger account, currency) → amount."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -71,6 +75,7 @@ def sums(entries: Iterable[LedgerEntry]) -> dict[tuple[str, str], Decimal]:
     return dict(totals)
 
 
+@exact
 def balanced(entries: Iterable[LedgerEntry]) -> bool:
     """Does every currency sum to zero over all ledger accounts?"""
     totals: dict[str, Decimal] = defaultdict(Decimal)

@@ -1,4 +1,8 @@
-"""Positions as first-in-first-out lots, and the trades that closing them makes."""
+"""Positions as first-in-first-out lots, and the trades that closing them makes.
+
+Each strategy has lots of its own: what one strategy sells never closes what another holds, though the account's
+position is the sum of both. So every trade has the profit of the strategy that made it, in whatever order reports come.
+"""
 
 from __future__ import annotations
 
@@ -8,69 +12,95 @@ from decimal import Decimal
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import TradeClosed
 from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.money import cost, exact, rounded, split
 from fluxfloor.contracts.orders import Fill, OrderIntent
 from fluxfloor.contracts.state import AccountPosition, Lot
 
 ZERO = Decimal(0)
+PRICE_PLACES = 12  # of averages and fractions, which are for people
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A piece of an open lot that a fill closes. Lots are unsigned here; fees are both sides' shares."""
+    """A piece of an open lot that a fill closes. `lots` is unsigned; fees are those of both sides."""
 
     lot: Lot
     lots: int
-    profit: Decimal
     fees: Decimal
 
 
+@exact
 def apply_fill(
     position: AccountPosition, fill: Fill, intent: OrderIntent, rules: Instrument
 ) -> tuple[AccountPosition, tuple[TradeClosed, ...]]:
-    """Closes the strategy's own lots first, then others', oldest first; what is left over opens a new lot."""
-    lots = rules.lots(fill.quantity)
-    if lots * rules.lot_size != fill.quantity or lots == 0:
-        lots = max(1, lots)  # a venue's odd quantity: the ledger has it exactly, the position to the lot
-    signed = intent.side.sign * lots
-    fee_per_lot = fill.fee / lots
-    open_lots, matches, left = _close(position.open_lots, signed, fill, fee_per_lot, intent, rules)
+    """Closes the strategy's own lots, oldest first; what is left over opens a new one.
+
+    What of the quantity is no whole lot can't be held as a position: its cost is realised at once, so that equity
+    stays deposits + realised + unrealised to the last digit.
+    """
+    lots, fee = rules.lots(fill.quantity), fee_in_quote(fill, rules)
+    open_lots, matches = _matched(position.open_lots, lots, fee, intent)
+    left = lots - sum(match.lots for match in matches)
     if left:
-        opened = Lot(
-            lots=left, price=fill.price, fees=fee_per_lot * abs(left), ts_event_ms=fill.ts_event_ms,
-            strategy_id=intent.strategy_id, sender_id=intent.sender_id, signal_id=intent.signal_id, tag=intent.tag,
-        )  # fmt: skip
-        open_lots = (*open_lots, opened)
-    realised = sum((match.profit for match in matches), ZERO)
-    cost = sum((lot.lots * rules.lot_size * lot.price for lot in open_lots), ZERO)
+        open_lots = (*open_lots, _opened(left, lots, fee, fill, intent))
+    crumb = intent.side.sign * cost(fill.price, fill.quantity - lots * rules.lot_size)
+    profit = sum((_profit(match, fill, rules) for match in matches), ZERO)
+    newest = fill.ts_event_ms >= position.mark_ms
     changed = position.model_copy(
         update={
-            "lots": position.lots + signed, "open_lots": open_lots, "realised": position.realised + realised,
-            "mark_price": fill.price, "cost": cost,
+            "lots": position.lots + intent.side.sign * lots, "open_lots": open_lots,
+            "realised": rounded(position.realised + profit - crumb),
+            "cost": sum((cost(lot.price, lot.lots * rules.lot_size) for lot in open_lots), ZERO),
+            "mark_price": fill.price if newest else position.mark_price,
+            "mark_ms": max(fill.ts_event_ms, position.mark_ms),
         }
     )  # fmt: skip
     return changed, _trades(matches, fill, intent, rules)
 
 
-def _close(
-    open_lots: tuple[Lot, ...], signed: int, fill: Fill, fee_per_lot: Decimal, intent: OrderIntent, rules: Instrument
-) -> tuple[tuple[Lot, ...], list[Match], int]:
-    """The lots still open, what was matched, and the signed lots of the fill that closed nothing."""
-    left, matches, kept = signed, [], {}
-    own_first = sorted(range(len(open_lots)), key=lambda i: (open_lots[i].strategy_id != intent.strategy_id, i))
-    for index in own_first:
-        lot = open_lots[index]
-        if left * lot.lots >= 0:
-            kept[index] = lot
+def fee_in_quote(fill: Fill, rules: Instrument) -> Decimal:
+    """A fee in the base currency at the fill's own price; one in a third currency can't be valued here: none."""
+    if fill.fee_currency == rules.quote:
+        return fill.fee
+    return cost(fill.price, fill.fee) if fill.fee_currency == rules.base else ZERO
+
+
+def _matched(
+    open_lots: tuple[Lot, ...], lots: int, fee: Decimal, intent: OrderIntent
+) -> tuple[tuple[Lot, ...], list[Match]]:
+    """The lots that stay open, and what of them was closed, oldest first."""
+    left, kept, closed = lots, [], []
+    for lot in open_lots:
+        against = lot.strategy_id == intent.strategy_id and lot.lots * intent.side.sign < 0
+        count = min(left, abs(lot.lots)) if against else 0
+        left -= count
+        if not count:
+            kept.append(lot)
             continue
-        count = min(abs(left), abs(lot.lots))
-        direction = 1 if lot.lots > 0 else -1
-        share = Decimal(count) / abs(lot.lots)
-        profit = direction * count * rules.lot_size * (fill.price - lot.price)
-        matches.append(Match(lot, count, profit, lot.fees * share + fee_per_lot * count))
-        left += direction * count
-        if abs(lot.lots) > count:
-            kept[index] = lot.model_copy(update={"lots": lot.lots - direction * count, "fees": lot.fees * (1 - share)})
-    return tuple(kept[index] for index in sorted(kept)), matches, left
+        entry_fees, kept_fees = split(lot.fees, (count, abs(lot.lots) - count))
+        closed.append(Match(lot, count, entry_fees))
+        if count < abs(lot.lots):
+            kept.append(lot.model_copy(update={"lots": lot.lots + intent.side.sign * count, "fees": kept_fees}))
+    shares = split(fee, [match.lots for match in closed] + [left]) if lots else []
+    paired = zip(closed, shares, strict=False)
+    return tuple(kept), [Match(match.lot, match.lots, match.fees + share) for match, share in paired]
+
+
+def _opened(left: int, lots: int, fee: Decimal, fill: Fill, intent: OrderIntent) -> Lot:
+    _, fees = split(fee, (lots - left, left))
+    return Lot(
+        lots=intent.side.sign * left, price=fill.price, fees=fees, ts_event_ms=fill.ts_event_ms,
+        strategy_id=intent.strategy_id, sender_id=intent.sender_id, signal_id=intent.signal_id, tag=intent.tag,
+    )  # fmt: skip
+
+
+def _profit(match: Match, fill: Fill, rules: Instrument) -> Decimal:
+    """Before fees."""
+    quantity = (match.lots if match.lot.lots > 0 else -match.lots) * rules.lot_size
+    return cost(fill.price, quantity) - cost(match.lot.price, quantity)
+
+
+# --- trades ------------------------------------------------------------------------------------------------------
 
 
 def _trades(matches: list[Match], fill: Fill, intent: OrderIntent, rules: Instrument) -> tuple[TradeClosed, ...]:
@@ -82,17 +112,17 @@ def _trades(matches: list[Match], fill: Fill, intent: OrderIntent, rules: Instru
 
 
 def _trade(signal_id: str, group: list[Match], fill: Fill, intent: OrderIntent, rules: Instrument) -> TradeClosed:
-    first, lots = group[0].lot, sum(match.lots for match in group)
-    quantity = lots * rules.lot_size
-    paid = sum((match.lots * rules.lot_size * match.lot.price for match in group), ZERO)
+    first = group[0].lot
+    quantity = sum(match.lots for match in group) * rules.lot_size
+    paid = sum((cost(match.lot.price, match.lots * rules.lot_size) for match in group), ZERO)
     fees = sum((match.fees for match in group), ZERO)
-    profit = sum((match.profit for match in group), ZERO) - fees
+    profit = sum((_profit(match, fill, rules) for match in group), ZERO) - fees
     return TradeClosed(
         trade_id=ids.digest("trade", intent.account_id, fill.trade_id, signal_id), account_id=intent.account_id,
         instrument_id=rules.instrument_id, strategy_id=first.strategy_id, sender_id=first.sender_id,
         direction="LONG" if first.lots > 0 else "SHORT", quantity=quantity,
-        entry_price=round(paid / quantity, 12), exit_price=fill.price, entry_ms=first.ts_event_ms,
-        exit_ms=fill.ts_event_ms, fees=round(fees, 12), profit=round(profit, 12),
-        return_fraction=round(profit / paid, 12), entry_signal_id=signal_id, exit_signal_id=intent.signal_id,
-        tag=first.tag,
+        entry_price=round(paid / quantity, PRICE_PLACES), exit_price=fill.price, entry_ms=first.ts_event_ms,
+        exit_ms=fill.ts_event_ms, fees=rounded(fees), profit=rounded(profit),
+        return_fraction=round(profit / paid, PRICE_PLACES), entry_signal_id=signal_id,
+        exit_signal_id=intent.signal_id, tag=first.tag,
     )  # fmt: skip

@@ -1,17 +1,27 @@
-"""The risk book: what is held, what is reserved, and what both amount to. Pure functions; each returns a new book."""
+"""The risk book: what is held, what is reserved, and what both amount to. Pure functions; each returns a new book.
+
+A slot is what one strategy has in one instrument. What is on its way in counts as held, and what is on its way out
+counts until it is out: an exit may fail.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 
 ZERO = Decimal(0)
-WORST_MOVE = Decimal("0.01")  # how far a market order may fill from its decision price, for reserving cash
+WORST_MOVE = Decimal("0.01")  # how far an order without a limit may fill from its decision price
+PRICE_PLACES = 12
+DAY_MS = 86_400_000
+Rules = dict[str, Instrument]
 
 
 def position_key(strategy_id: str, instrument_id: str) -> str:
@@ -22,7 +32,7 @@ def utc_day(ts_ms: int) -> str:
     return datetime.fromtimestamp(ts_ms / 1000, UTC).date().isoformat()
 
 
-# --- what the book amounts to ------------------------------------------------------------------------------------
+# --- one slot ----------------------------------------------------------------------------------------------------
 
 
 def held_lots(book: RiskBook, strategy_id: str, instrument_id: str) -> int:
@@ -31,68 +41,34 @@ def held_lots(book: RiskBook, strategy_id: str, instrument_id: str) -> int:
     return position.lots if position else 0
 
 
-def entry_reservations(book: RiskBook) -> list[Reservation]:
-    return [item for item in book.reservations.values() if item.purpose is Purpose.ENTRY]
-
-
-def exposure(book: RiskBook, instruments: dict[str, Instrument], only: str | None = None) -> Decimal:
-    """Σ |notional| of positions at mark and of entries on their way, in the book's currency; of one instrument if
-    `only` names it."""
-    held = sum(
-        (
-            abs(position.lots) * instruments[position.instrument_id].lot_size * position.mark_price
-            for position in book.positions.values()
-            if only in (None, position.instrument_id)
-        ),
-        ZERO,
-    )
-    reserved = sum((item.notional for item in entry_reservations(book) if only in (None, item.instrument_id)), ZERO)
-    return held + reserved
-
-
-def margin_in_use(book: RiskBook, instruments: dict[str, Instrument]) -> Decimal:
-    """Σ |notional| × margin rate, reservations included."""
-    held = sum(
-        (
-            abs(item.lots) * instruments[item.instrument_id].lot_size * item.mark_price
-            * instruments[item.instrument_id].margin_rate
-            for item in book.positions.values()
-        ),
-        ZERO,
-    )  # fmt: skip
-    reserved = sum(
-        (item.notional * instruments[item.instrument_id].margin_rate for item in entry_reservations(book)), ZERO
-    )
-    return held + reserved
-
-
-def cash_reserved(book: RiskBook, instruments: dict[str, Instrument]) -> Decimal:
-    """Cash that entries on their way may still take, at their worst price and with fees."""
-    total = ZERO
-    for item in entry_reservations(book):
-        rules = instruments[item.instrument_id]
-        worst = item.lots * rules.lot_size * item.worst_price
-        total += worst * (rules.margin_rate + rules.taker_fee)
-    return total
-
-
 def leaving_lots(book: RiskBook, strategy_id: str, instrument_id: str) -> int:
     """What exits on their way will still take out. Unsigned."""
     return sum(
-        item.lots
-        for item in book.reservations.values()
-        if item.purpose is not Purpose.ENTRY and (item.strategy_id, item.instrument_id) == (strategy_id, instrument_id)
+        item.lots for item in _slot(book, strategy_id, instrument_id).values() if item.purpose is not Purpose.ENTRY
     )
 
 
-def occupied(book: RiskBook, strategy_id: str, instrument_id: str) -> bool:
-    """Does the strategy hold something that is not on its way out, or await an entry? A reversal's second half may go
-    once its first half is under way."""
-    staying = abs(held_lots(book, strategy_id, instrument_id)) - leaving_lots(book, strategy_id, instrument_id)
-    entering = any(
-        (item.strategy_id, item.instrument_id) == (strategy_id, instrument_id) for item in entry_reservations(book)
-    )
-    return staying > 0 or entering
+def entries_of(book: RiskBook, strategy_id: str, instrument_id: str) -> dict[str, Reservation]:
+    """Entries on their way, by intent."""
+    slot = _slot(book, strategy_id, instrument_id)
+    return {name: item for name, item in slot.items() if item.purpose is Purpose.ENTRY}
+
+
+def _slot(book: RiskBook, strategy_id: str, instrument_id: str) -> dict[str, Reservation]:
+    wanted = (strategy_id, instrument_id)
+    return {name: item for name, item in book.reservations.items() if (item.strategy_id, item.instrument_id) == wanted}
+
+
+def contents(book: RiskBook) -> list[BookPosition | Reservation]:
+    """All that is held or on its way."""
+    return [*book.positions.values(), *book.reservations.values()]
+
+
+# --- what it amounts to ------------------------------------------------------------------------------------------
+
+
+def entry_reservations(book: RiskBook) -> list[Reservation]:
+    return [item for item in book.reservations.values() if item.purpose is Purpose.ENTRY]
 
 
 def open_slots(book: RiskBook) -> set[str]:
@@ -102,105 +78,195 @@ def open_slots(book: RiskBook) -> set[str]:
     return slots
 
 
+@exact
+def sides(book: RiskBook, instruments: Rules) -> dict[str, tuple[Decimal, Decimal]]:
+    """By slot, the notional that is long and that is short: positions at mark and entries on their way."""
+    longs: dict[str, Decimal] = defaultdict(Decimal)
+    shorts: dict[str, Decimal] = defaultdict(Decimal)
+    for key, position in book.positions.items():
+        (longs if position.lots > 0 else shorts)[key] += _worth(position, instruments)
+    for item in entry_reservations(book):
+        key = position_key(item.strategy_id, item.instrument_id)
+        (longs if item.side.sign > 0 else shorts)[key] += item.notional
+    return {key: (longs[key], shorts[key]) for key in sorted(longs.keys() | shorts.keys())}
+
+
+@exact
+def exposure(book: RiskBook, instruments: Rules, only: str | None = None) -> Decimal:
+    """Σ |notional| over all slots, in the book's currency; of one instrument if `only` names it. A slot that is being
+    turned round counts as the greater of its two sides: it can't hold both."""
+    found = sides(book, instruments).items()
+    return sum((max(both) for key, both in found if only is None or key.partition("|")[2] == only), ZERO)
+
+
+@exact
+def margin_held(book: RiskBook, instruments: Rules) -> Decimal:
+    """Σ |notional| × margin rate of what is held, at mark."""
+    return sum(
+        (_worth(item, instruments) * instruments[item.instrument_id].margin_rate for item in book.positions.values()),
+        ZERO,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What entries on their way may take, should all of them fill at their worst price."""
+
+    margin: Decimal
+    fees: Decimal
+    slippage: Decimal
+
+
+@exact
+def reserved(book: RiskBook, instruments: Rules) -> Reserved:
+    margin, fees, slippage = ZERO, ZERO, ZERO
+    for item in entry_reservations(book):
+        rules = instruments[item.instrument_id]
+        worst = cost(item.worst_price, item.lots * rules.lot_size)
+        margin += worst * rules.margin_rate
+        fees += worst * rules.taker_fee
+        slippage += worst - item.notional
+    return Reserved(margin, fees, slippage)
+
+
+def _worth(position: BookPosition, instruments: Rules) -> Decimal:
+    return cost(position.mark_price, abs(position.lots) * instruments[position.instrument_id].lot_size)
+
+
+@exact
 def daily_loss(book: RiskBook) -> Decimal:
     """A fraction of the equity that the day began with; positive is a loss."""
     if book.day_start_equity <= 0:
         return ZERO
-    return (book.day_start_equity - book.equity) / book.day_start_equity
+    return rounded((book.day_start_equity - book.equity) / book.day_start_equity)
 
 
+@exact
 def drawdown(book: RiskBook) -> Decimal:
     """A fraction of the high-water mark; positive is a loss."""
     if book.high_water <= 0:
         return ZERO
-    return (book.high_water - book.equity) / book.high_water
+    return rounded((book.high_water - book.equity) / book.high_water)
+
+
+# --- reservations ------------------------------------------------------------------------------------------------
+
+
+@exact
+def reserve(book: RiskBook, intent: OrderIntent, rules: Instrument, price_ticks: int) -> RiskBook:
+    """Sets aside the worst case of an intent until a terminal fact releases it. `price_ticks`: the dearest it is
+    expected to fill at; without a limit it may be WORST_MOVE dearer."""
+    price = rules.price(price_ticks)
+    reservation = Reservation(
+        instrument_id=intent.instrument_id, strategy_id=intent.strategy_id, purpose=intent.purpose, side=intent.side,
+        lots=intent.lots, worst_price=rounded(price if intent.limit_ticks else price * (1 + WORST_MOVE)),
+        notional=rounded(rules.notional(price_ticks, intent.lots)), ts_event_ms=intent.requested_ms,
+    )  # fmt: skip
+    return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
+
+
+def leave_when_filled(book: RiskBook, intents: tuple[str, ...], signal_id: str) -> RiskBook:
+    """Marks entries on their way: whatever they fill goes out again at once, for this signal."""
+    marked = {name: book.reservations[name].model_copy(update={"exit_signal": signal_id}) for name in intents}
+    return book.model_copy(update={"reservations": {**book.reservations, **marked}})
+
+
+@exact
+def _shrunk(item: Reservation, left: int) -> Reservation:
+    """With fewer lots; the notional in proportion."""
+    return item.model_copy(update={"lots": left, "notional": rounded(item.notional * left / item.lots)})
 
 
 # --- what changes it ---------------------------------------------------------------------------------------------
 
 
-def reserve(book: RiskBook, intent: OrderIntent, rules: Instrument, price_ticks: int) -> RiskBook:
-    """Sets aside the worst case of an intent until a terminal fact releases it."""
-    price = rules.price(price_ticks)
-    worst = price if intent.limit_ticks else price * (1 + intent.side.sign * WORST_MOVE)
-    reservation = Reservation(
-        instrument_id=intent.instrument_id, strategy_id=intent.strategy_id, purpose=intent.purpose, side=intent.side,
-        lots=intent.lots, worst_price=worst, notional=rules.notional(price_ticks, intent.lots),
-        ts_event_ms=intent.requested_ms,
-    )  # fmt: skip
-    return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
-
-
 def apply_report(book: RiskBook, report: OrderReport, rules: Instrument) -> RiskBook:
-    """Books the new fills into the position and shrinks or releases the reservation."""
+    """Books the new fills into the position and shrinks or releases the reservation.
+
+    A report of the end may overtake one with fills: those are still to come, so their lots stay reserved till they do.
+    """
     intent = report.intent
     filled = sum(rules.lots(fill.quantity) for fill in report.new_fills)
     positions, reservations = dict(book.positions), dict(book.reservations)
     if filled:
-        _fill_position(positions, report, filled, rules)
-    reservation = reservations.get(intent.intent_id)
-    if reservation is not None:
-        left = reservation.lots - filled
-        if report.state.terminal or left <= 0:
-            del reservations[intent.intent_id]
-        elif filled:
-            share = Decimal(left) / Decimal(reservation.lots)
-            reservations[intent.intent_id] = reservation.model_copy(
-                update={"lots": left, "notional": reservation.notional * share}
-            )
+        key = position_key(intent.strategy_id, intent.instrument_id)
+        position = _filled(positions.pop(key, None), report, filled, rules)
+        if position.lots:
+            positions[key] = position
+    item = reservations.pop(intent.intent_id, None)
+    if item is not None:
+        left = item.lots - filled
+        if report.state.terminal:
+            booked = intent.lots - left
+            left = min(left, report.filled_lots - booked)
+        if left > 0:
+            reservations[intent.intent_id] = _shrunk(item, left)
     return book.model_copy(update={"positions": positions, "reservations": reservations})
 
 
-def _fill_position(positions: dict[str, BookPosition], report: OrderReport, filled: int, rules: Instrument) -> None:
+@exact
+def _filled(before: BookPosition | None, report: OrderReport, filled: int, rules: Instrument) -> BookPosition:
+    """The position after the report's new fills, at their average price."""
     intent = report.intent
-    key = position_key(intent.strategy_id, intent.instrument_id)
-    before = positions.get(key)
     lots = before.lots if before else 0
     after = lots + intent.side.sign * filled
-    if after == 0:
-        positions.pop(key, None)
-        return
     quantity = sum((fill.quantity for fill in report.new_fills), ZERO)
     price = sum((fill.quantity * fill.price for fill in report.new_fills), ZERO) / quantity
-    average = before.average_price if before else price
-    if lots == 0 or lots * after < 0:
-        average = price
-    elif abs(after) > abs(lots):
-        average = (abs(lots) * average + filled * price) / abs(after)
-    stop = before.stop_price if before else None
+    grows, same_side = abs(after) > abs(lots), lots * after > 0
+    average = before.average_price if before and same_side else price
+    if before and same_side and grows:
+        average = (abs(lots) * before.average_price + filled * price) / abs(after)
+    stop = before.stop_price if before and same_side else None
     if intent.stop_loss_ticks is not None:
         stop = rules.price(intent.stop_loss_ticks)
-    positions[key] = BookPosition(
+    return BookPosition(
         instrument_id=intent.instrument_id, strategy_id=intent.strategy_id, lots=after,
-        average_price=round(average, 12), mark_price=price, stop_price=stop,
+        average_price=round(average, PRICE_PLACES), mark_price=round(price, PRICE_PLACES), stop_price=stop,
     )  # fmt: skip
 
 
-def apply_account(book: RiskBook | None, update: AccountUpdated) -> RiskBook:
-    """Takes over cash, equity and marks; rolls the UTC day; moves the high-water mark, deposits taken out.
+# --- the account and the day -------------------------------------------------------------------------------------
 
-    An update older than the last one taken changes nothing.
+
+def rolled(book: RiskBook, now_ms: int) -> RiskBook:
+    """The book on the day it is by now: a new day begins with the equity that is known of the last."""
+    today = utc_day(now_ms)
+    if today <= book.day:
+        return book
+    return book.model_copy(update={"day": today, "day_start_equity": book.equity})
+
+
+@exact
+def apply_account(book: RiskBook | None, update: AccountUpdated) -> RiskBook:
+    """Takes over cash, equity and marks; rolls the day; moves the high-water mark, deposits taken out.
+
+    A mark of midnight itself is the equity that the day begins with. An update older than the last one taken changes
+    nothing.
     """
-    day = utc_day(update.ts_event_ms)
     if book is None:
         return RiskBook(
             id=update.portfolio_id, account_id=update.account_id, currency=update.currency, cash=update.cash,
-            equity=update.equity, deposits=update.deposits, day=day, day_start_equity=update.equity,
-            high_water=update.equity, account_version=update.account_version,
+            equity=update.equity, deposits=update.deposits, day=utc_day(update.ts_event_ms),
+            day_start_equity=update.equity, high_water=update.equity, account_version=update.account_version,
         )  # fmt: skip
     if update.account_version <= book.account_version:
         return book
     moved = update.deposits - book.deposits
-    start = (book.equity if day > book.day else book.day_start_equity) + moved
+    book = rolled(book, update.ts_event_ms)
+    at_midnight = update.ts_event_ms % DAY_MS == 0 and utc_day(update.ts_event_ms) == book.day
+    return book.model_copy(
+        update={
+            "cash": update.cash, "equity": update.equity, "deposits": update.deposits,
+            "day_start_equity": update.equity if at_midnight else book.day_start_equity + moved,
+            "high_water": max(book.high_water + moved, update.equity),
+            "account_version": update.account_version, "positions": _marked(book, update),
+        }
+    )  # fmt: skip
+
+
+def _marked(book: RiskBook, update: AccountUpdated) -> dict[str, BookPosition]:
     marks = {view.instrument_id: view.mark_price for view in update.positions}
-    positions = {
+    return {
         key: position.model_copy(update={"mark_price": marks.get(position.instrument_id, position.mark_price)})
         for key, position in book.positions.items()
     }
-    return book.model_copy(
-        update={
-            "cash": update.cash, "equity": update.equity, "deposits": update.deposits, "day": max(day, book.day),
-            "day_start_equity": start, "high_water": max(book.high_water + moved, update.equity),
-            "account_version": update.account_version, "positions": positions,
-        }
-    )  # fmt: skip

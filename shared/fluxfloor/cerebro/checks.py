@@ -2,110 +2,130 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from fluxfloor.cerebro import book as books
+from fluxfloor.cerebro import words
 from fluxfloor.contracts.decisions import Limit, Reason
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Instrument, Quote
+from fluxfloor.contracts.money import exact, rounded
 from fluxfloor.contracts.policy import Halt, Limits
-from fluxfloor.contracts.signals import Direction, OrderType
+from fluxfloor.contracts.signals import Action, Direction, Signal, SizeKind
 from fluxfloor.contracts.state import RiskBook
+
+MAX_SHARE = Decimal(1_000_000)  # of an alpha next to nothing: it is refused either way, and has to be storable
 
 
 class Refusal(Exception):
     """Ends a decision: the reason code and the sentence a person reads, with the waterfall so far."""
 
-    def __init__(self, reason: Reason, message: str, limits: tuple[Limit, ...] = ()) -> None:
+    def __init__(
+        self, reason: Reason, message: str, limits: tuple[Limit, ...] = (), slippage: Decimal | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.limits = limits
+        self.slippage = slippage
+
+
+def understood(signal: Signal) -> None:
+    """One leg, and a size that fits the action."""
+    if len(signal.legs) > 1:
+        raise Refusal(Reason.UNSUPPORTED, "signals of several legs are not traded: half of a pair is worse than none")
+    size = signal.leg.size
+    if size is not None and size.kind is SizeKind.FRACTION and signal.action is not Action.EXIT:
+        raise Refusal(Reason.UNSUPPORTED, f"a fraction of what is held says nothing about an {signal.action}")
 
 
 def halted(halts: tuple[Halt | None, ...]) -> None:
     for halt in halts:
         if halt is not None:
-            raise Refusal(Reason.HALTED, f"entries are halted ({halt.id}): {halt.reason}")
+            raise Refusal(Reason.HALTED, f"entries of {halt.id} are halted: {halt.reason}")
 
 
-def tradable(scored: SignalScored, book: RiskBook, rules: Instrument) -> None:
-    """One leg, in the book's currency, in a direction and with an order the venue knows, no position in the way."""
-    signal, leg = scored.signal, scored.signal.leg
-    if len(signal.legs) > 1:
-        raise Refusal(Reason.UNSUPPORTED, "signals of several legs are not traded: half of a pair is worse than none")
+def tradable(direction: Direction, book: RiskBook, rules: Instrument) -> None:
+    """In a direction that the venue knows, in the book's currency."""
+    if direction is Direction.FLAT:
+        raise Refusal(Reason.UNSUPPORTED, "an ENTRY needs a direction, LONG or SHORT")
     if rules.quote != book.currency:
         raise Refusal(Reason.UNSUPPORTED, f"{rules.symbol} is paid in {rules.quote}, the account holds {book.currency}")
-    if leg.direction is Direction.SHORT and not rules.allows_short:
+    if direction is Direction.SHORT and not rules.allows_short:
         raise Refusal(Reason.SHORT_NOT_ALLOWED, f"{rules.venue} does not let {rules.symbol} be sold short")
-    if leg.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and leg.limit_price is None:
-        raise Refusal(Reason.UNSUPPORTED, f"a {leg.order_type} order needs a limit price")
-    if leg.order_type in (OrderType.STOP, OrderType.STOP_LIMIT) and leg.trigger_price is None:
-        raise Refusal(Reason.UNSUPPORTED, f"a {leg.order_type} order needs a trigger price")
-    if books.occupied(book, signal.strategy_id, rules.instrument_id) and not signal.adds:
-        raise Refusal(Reason.POSITION_OPEN, f"{signal.strategy_id} already holds or awaits {rules.symbol}")
 
 
 def fresh(scored: SignalScored, limits: Limits, now_ms: int) -> Quote:
     """The quote, if neither it nor the signal is too old."""
     signal, quote = scored.signal, scored.quote
+    if signal.expires_ms is not None and now_ms >= signal.expires_ms:
+        raise Refusal(Reason.STALE_SIGNAL, f"the signal expired {words.duration(now_ms - signal.expires_ms)} ago")
     age_ms = now_ms - signal.ts_event_ms
-    if age_ms > limits.max_signal_age_ms or (signal.expires_ms is not None and now_ms >= signal.expires_ms):
-        raise Refusal(Reason.STALE_SIGNAL, f"the signal is {age_ms / 1000:.0f} s old")
+    if age_ms > limits.max_signal_age_ms:
+        raise Refusal(Reason.STALE_SIGNAL, _too_old("signal", age_ms, limits.max_signal_age_ms))
     if quote is None:
         raise Refusal(Reason.NO_QUOTE, f"there is no quote for {signal.leg.instrument_id}")
     quote_age_ms = now_ms - quote.ts_event_ms
     if quote_age_ms > limits.max_quote_age_ms:
-        raise Refusal(Reason.STALE_QUOTE, f"the quote is {quote_age_ms / 1000:.0f} s old")
+        raise Refusal(Reason.STALE_QUOTE, _too_old("quote", quote_age_ms, limits.max_quote_age_ms))
+    if quote.bid > quote.ask:
+        crossed = f"the quote is crossed: bid {words.price(quote.bid)}, ask {words.price(quote.ask)}"
+        raise Refusal(Reason.NO_QUOTE, crossed)
     return quote
+
+
+def _too_old(what: str, age_ms: int, allowed_ms: int) -> str:
+    return f"the {what} is {words.duration(age_ms)} old, and {words.duration(allowed_ms)} are allowed"
 
 
 def edge(scored: SignalScored) -> Decimal:
     """The expected alpha as a return fraction: the signal's own, else the measured mean, else the stated default."""
     signal = scored.signal
-    for alpha in (signal.expected_alpha, scored.mean_edge, signal.fallback_alpha):
-        if alpha is None:
-            continue
-        if alpha <= 0:
-            raise Refusal(Reason.NO_EDGE, f"the expected alpha is {alpha:.3%}: nothing to gain")
-        return alpha
-    raise Refusal(Reason.NO_EDGE, "no expected alpha: neither the signal, its history nor its sender states one")
+    known = (
+        (signal.expected_alpha, "the signal expects"),
+        (scored.mean_edge, f"{signal.strategy_id} has made on average"),
+        (signal.fallback_alpha, "by default it is taken to expect"),
+    )
+    for alpha, source in known:
+        if alpha is not None and alpha > 0:
+            return alpha
+        if alpha is not None:
+            raise Refusal(Reason.NO_EDGE, f"{source} {words.percent(alpha)} a trade: nothing to gain")
+    raise Refusal(Reason.NO_EDGE, "nobody says what it should gain: not the signal, its history, or its sender")
 
 
-def slippage(scored: SignalScored, quote: Quote, rules: Instrument, limits: Limits, alpha: Decimal) -> Limit:
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """`share` of the expected alpha that is gone before the position is open."""
+
+    share: Decimal
+    limit: Limit
+
+
+@exact
+def slippage(
+    scored: SignalScored, long: bool, quote: Quote, rules: Instrument, limits: Limits, alpha: Decimal
+) -> Slippage:
     """The 30 % rule: (adverse move + half spread + entry fee) / expected alpha must stay at or under the share."""
-    leg, seen = scored.signal.leg, scored.signal.reference_price
-    sign = -1 if leg.direction is Direction.SHORT else 1
-    move = sign * (quote.mid - seen) / seen if seen else Decimal(0)
-    share = (max(move, Decimal(0)) + quote.half_spread + rules.taker_fee) / alpha
+    seen = scored.signal.reference_price
+    move = rounded((quote.mid - seen) / seen) if seen else Decimal(0)
+    adverse = max(move if long else -move, Decimal(0))
+    share = min(rounded((adverse + quote.half_spread + rules.taker_fee) / alpha), MAX_SHARE)
     note = (
-        f"adverse move {max(move, Decimal(0)):.3%} + half spread {quote.half_spread:.3%} + fee {rules.taker_fee:.3%} "
-        f"take {share:.0%} of the expected {alpha:.2%}"
+        f"{words.percent(adverse)} moved against us, {words.percent(quote.half_spread)} half spread and "
+        f"{words.percent(rules.taker_fee)} fee take {words.percent(share.quantize(Decimal('0.01')))} of the expected "
+        f"{words.percent(alpha)}"
     )
     limit = Limit(name=Reason.SLIPPAGE, passed=share <= limits.slippage_share, note=note)
     if not limit.passed:
         failed = limit.model_copy(update={"binding": True})
-        raise Refusal(Reason.SLIPPAGE, f"{note}; at most {limits.slippage_share:.0%} may go", (failed,))
-    return limit
+        at_most = f"{note}; {words.percent(limits.slippage_share)} may go"
+        raise Refusal(Reason.SLIPPAGE, at_most, (failed,), slippage=share)
+    return Slippage(share, limit)
 
 
-def stop_ticks(scored: SignalScored, rules: Instrument, limits: Limits, price_ticks: int) -> int:
-    """The protective stop: the signal's, else stop_atr × ATR away. Never none, never on the winning side."""
-    leg = scored.signal.leg
-    long = leg.direction is not Direction.SHORT
-    if leg.stop_loss is not None:
-        stop = rules.ticks(leg.stop_loss)
-        source = "the signal's stop"
-    else:
-        atr = scored.features.get("atr_14")
-        if not atr or atr <= 0:
-            raise Refusal(Reason.NO_STOP, "the signal has no stop and there is no ATR to make one from")
-        distance = max(1, rules.ticks(Decimal(repr(atr)) * limits.stop_atr))
-        stop = price_ticks - distance if long else price_ticks + distance
-        source = f"a stop of {limits.stop_atr}·ATR"
-    if stop <= 0 or (stop >= price_ticks if long else stop <= price_ticks):
-        raise Refusal(
-            Reason.STOP_WRONG_SIDE,
-            f"{source} at {rules.price(stop)} is not beyond the entry {rules.price(price_ticks)}",
-        )
-    return stop
+def stated_alpha(scored: SignalScored) -> Decimal | None:
+    """What was expected of the signal, whether or not that is enough."""
+    signal = scored.signal
+    known = (signal.expected_alpha, scored.mean_edge, signal.fallback_alpha)
+    return next((alpha for alpha in known if alpha is not None), None)

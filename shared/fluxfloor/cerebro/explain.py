@@ -2,42 +2,88 @@
 
 from __future__ import annotations
 
+from fluxfloor.cerebro import words
+from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.checks import Refusal
-from fluxfloor.contracts.base import canonical
-from fluxfloor.contracts.decisions import Limit
+from fluxfloor.cerebro.entering import Sized
+from fluxfloor.cerebro.leaving import Leaving
+from fluxfloor.contracts.decisions import Reason
 from fluxfloor.contracts.instruments import Instrument
-from fluxfloor.contracts.orders import OrderIntent, Purpose
-from fluxfloor.contracts.signals import Signal
+from fluxfloor.contracts.orders import OrderIntent
+from fluxfloor.contracts.signals import Direction, OrderType, Signal
 
 MAX_TEXT = 1_900
+MAX_TOLD = 6  # values of an explanation that fit in a sentence; all of them stand in the signal
+NOT_TOLD = frozenset({"symbol", "charted_on", "sender_signal_id", "sender_order_id", "stop_price"})
+NAMES = {
+    Reason.REQUESTED_SIZE: "the size asked for",
+    Reason.RISK_PER_TRADE: "the risk per trade",
+    Reason.POSITION_CAP: "the position cap",
+    Reason.EXPOSURE_CAP: "the exposure cap",
+    Reason.MARGIN: "cash and margin",
+    Reason.DRAWDOWN: "the drawdown",
+    Reason.DAILY_LOSS: "the daily loss",
+    Reason.OPEN_POSITIONS: "the number of open positions",
+}
 
 
-def accepted(signal: Signal, intent: OrderIntent, rules: Instrument, steps: tuple[Limit, ...]) -> str:
-    """ "BUY 0.012 BTC at about 64,210 because …; limited by …" """
-    price = canonical(rules.price(intent.limit_ticks or intent.arrival_ticks))
-    at = f"limit {price}" if intent.limit_ticks else f"about {price} {rules.quote}"
-    quantity = canonical(rules.quantity(intent.lots))
-    parts = [f"{intent.side} {quantity} {rules.base} at {at}, because {because(signal)}"]
-    if intent.stop_loss_ticks:
-        parts.append(f"stop {canonical(rules.price(intent.stop_loss_ticks))}")
-    bound = next((step for step in steps if step.binding), None)
-    if bound is not None and intent.purpose is Purpose.ENTRY:
-        parts.append(f"limited by {bound.name} ({bound.note})")
+def entered(case: Case, sized: Sized) -> str:
+    """ "BUY 0.012 BTC at about 64,210 USDT, because …; stop at 62,100 USDT; limited by …" """
+    intent, rules = sized.intent, case.rules
+    parts = [f"{intent.side} {words.quantity(intent.lots, rules)} {_at(sized, rules)}, because {because(case.signal)}"]
+    parts.append(_stop(intent, sized, rules))
+    if intent.take_profit_ticks:
+        parts.append(f"take-profit at {words.price(rules.price(intent.take_profit_ticks))}")
+    bound = next(step for step in sized.steps if step.binding)
+    parts.append(f"limited by {NAMES[Reason(bound.name)]} ({bound.note})")
+    return "; ".join(parts)[:MAX_TEXT]
+
+
+def left(case: Case, leaving: Leaving) -> str:
+    """ "SELL 0.012 BTC at about 64,210 USDT, because …" """
+    rules, why = case.rules, f"because {because(case.signal)}"
+    price = f"{words.price(rules.price(leaving.price_ticks))} {rules.quote}"
+    parts = []
+    if leaving.intent is not None:
+        parts.append(f"{leaving.intent.side} {words.quantity(leaving.intent.lots, rules)} at about {price}, {why}")
+    if leaving.inbound:
+        lots = sum(case.book.reservations[name].lots for name in leaving.inbound)
+        inbound = f"{leaving.side} {words.quantity(lots, rules)} as soon as they are in: they are still on their way"
+        parts.append(inbound if parts else f"{inbound}, {why}")
     return "; ".join(parts)[:MAX_TEXT]
 
 
 def refused(signal: Signal, rules: Instrument | None, refusal: Refusal) -> str:
+    """ "REFUSED ENTRY LONG BTC/USDT of trend: the position cap: 15% of equity in BTC/USDT is …" """
     symbol = rules.symbol if rules else signal.leg.instrument_id
-    return f"REFUSED {signal.action} {signal.leg.direction} {symbol} ({refusal.reason}): {refusal.message}"[:MAX_TEXT]
+    side = "" if signal.leg.direction is Direction.FLAT else f" {signal.leg.direction}"
+    name = NAMES.get(refusal.reason)
+    why = f"{name} leaves no room: {refusal.message}" if name else refusal.message
+    return f"REFUSED {signal.action}{side} {symbol} of {signal.strategy_id}: {why}"[:MAX_TEXT]
 
 
 def because(signal: Signal) -> str:
-    """What moved the sender: the values that his explanation gives, else who he is."""
-    told = ", ".join(f"{name} {_short(value)}" for name, value in signal.explanation.items() if value not in (None, ""))
-    if told:
-        return f"{signal.strategy_id} saw {told}"
-    return f"{signal.sender_id} sent {signal.action} for {signal.strategy_id}"
+    """What moved the sender: the trigger and the values that his explanation gives, else who he is."""
+    told = {name: value for name, value in signal.explanation.items() if name not in NOT_TOLD}
+    trigger = str(told.pop("trigger", "") or "").replace("_", " ")
+    values = [f"{name} {words.number(value)}" for name, value in told.items() if value is not None and value != ""]
+    said = " with ".join(part for part in (trigger, ", ".join(values[:MAX_TOLD])) if part)
+    own = signal.sender_id in ("floor", signal.strategy_id)
+    who = signal.strategy_id if own else f"{signal.sender_id} for {signal.strategy_id}"
+    return f"{who} saw {said}" if said else f"{who} says so"
 
 
-def _short(value: str | float | int | bool | None) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _at(sized: Sized, rules: Instrument) -> str:
+    intent = sized.intent
+    price = f"{words.price(rules.price(sized.prices.expected))} {rules.quote}"
+    if intent.order_type is OrderType.MARKET:
+        return f"at about {price}"
+    trigger = f"once {words.price(rules.price(intent.trigger_ticks))} is reached" if intent.trigger_ticks else ""
+    limit = f"at {price} or better" if intent.limit_ticks else ""
+    return " ".join(part for part in (limit, trigger) if part)
+
+
+def _stop(intent: OrderIntent, sized: Sized, rules: Instrument) -> str:
+    stop = intent.stop_loss_ticks or 0
+    share = abs(rules.price(sized.prices.expected - stop)) / rules.price(sized.prices.expected)
+    return f"stop at {words.price(rules.price(stop))}, {words.percent(share)} away"

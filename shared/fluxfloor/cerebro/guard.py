@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from fluxfloor.cerebro import book as books
+from fluxfloor.cerebro import words
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.instruments import Instrument
-from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
+from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose, Side
 from fluxfloor.contracts.policy import Halt, Policy
-from fluxfloor.contracts.state import BookPosition, RiskBook
+from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Entries stop; `flatten` says whether what is open goes too."""
+    """Entries stop; the halt's `flatten` says whether what is open goes too."""
 
     halt: Halt
     raised: RiskRaised
@@ -25,14 +28,19 @@ def watch(book: RiskBook, policy: Policy, now_ms: int) -> Alarm | None:
     """The gravest limit that is broken, or None."""
     limits, down, lost = policy.limits, books.drawdown(book), books.daily_loss(book)
     if down >= limits.drawdown_flattens:
-        return _alarm(book, "drawdown", f"drawdown {down:.2%} reached {limits.drawdown_flattens:.0%}", True, now_ms)
-    if limits.daily_loss_flattens is not None and lost >= limits.daily_loss_flattens:
-        text = f"daily loss {lost:.2%} reached {limits.daily_loss_flattens:.1%}"
-        return _alarm(book, "daily_loss", text, True, now_ms)
+        text = f"equity is {words.percent(down)} below its highest, and {words.percent(limits.drawdown_flattens)} is"
+        return _alarm(book, "drawdown", f"{text} the limit", True, now_ms)
+    flattens = limits.daily_loss_flattens
+    if flattens is not None and lost >= flattens:
+        return _alarm(book, "daily_loss", _day_words(book, flattens), True, now_ms)
     if lost >= limits.daily_loss_halts:
-        text = f"daily loss {lost:.2%} reached {limits.daily_loss_halts:.1%}"
-        return _alarm(book, "daily_loss", text, False, now_ms)
+        return _alarm(book, "daily_loss", _day_words(book, limits.daily_loss_halts), False, now_ms)
     return None
+
+
+def _day_words(book: RiskBook, limit: Decimal) -> str:
+    share = words.percent(books.daily_loss(book))
+    return f"{share} of the equity at the day's start is lost, and {words.percent(limit)} is the limit"
 
 
 def _alarm(book: RiskBook, kind: str, text: str, flatten: bool, now_ms: int) -> Alarm:
@@ -42,30 +50,55 @@ def _alarm(book: RiskBook, kind: str, text: str, flatten: bool, now_ms: int) -> 
     return Alarm(halt, raised)
 
 
+def flattens(halts: Iterable[Halt | None]) -> bool:
+    """Does any of them want what is open closed?"""
+    return any(halt is not None and halt.flatten for halt in halts)
+
+
 def flatten(
-    book: RiskBook, policy: Policy, instruments: dict[str, Instrument], cause: str, now_ms: int
+    book: RiskBook, instruments: dict[str, Instrument], cause: str, now_ms: int
 ) -> tuple[RiskBook, tuple[OrderIntent, ...]]:
-    """Exits for everything that is held and not already leaving, reserved in the book. `cause` makes the ids."""
+    """Exits for everything that is held and not already leaving, reserved in the book. `cause` makes the ids.
+
+    What has no rules yet is left for the next time: to close the rest must not wait for it.
+    """
     intents = []
-    for position in book.positions.values():
+    for key in sorted(book.positions):
+        position = book.positions[key]
         rules = instruments.get(position.instrument_id)
         leaving = books.leaving_lots(book, position.strategy_id, position.instrument_id)
         if rules is None or abs(position.lots) <= leaving:
             continue
-        intent = _exit_of(position, abs(position.lots) - leaving, book, policy, rules, cause, now_ms)
-        book = books.reserve(book, intent, rules, intent.arrival_ticks)
-        intents.append(intent)
+        signal_id = ids.digest("flatten", cause, position.strategy_id, position.instrument_id)
+        lots = abs(position.lots) - leaving
+        intents.append(_exit_of(position, lots, book, rules, Purpose.FLATTEN, signal_id, signal_id, now_ms))
+        book = books.reserve(book, intents[-1], rules, intents[-1].arrival_ticks)
     return book, tuple(intents)
 
 
+def leave_filled(
+    before: Reservation | None, report: OrderReport, book: RiskBook, rules: Instrument, cause: str, now_ms: int
+) -> tuple[RiskBook, tuple[OrderIntent, ...]]:
+    """What an entry has just filled goes out again, where a signal asked for that while it was on its way. `before` is
+    its reservation as it was before the report, `book` the one after."""
+    filled = sum(rules.lots(fill.quantity) for fill in report.new_fills)
+    position = book.positions.get(books.position_key(report.intent.strategy_id, rules.instrument_id))
+    if before is None or not before.exit_signal or position is None:
+        return book, ()
+    lots = min(filled, abs(position.lots) - books.leaving_lots(book, position.strategy_id, rules.instrument_id))
+    if lots <= 0:
+        return book, ()
+    intent = _exit_of(position, lots, book, rules, Purpose.EXIT, before.exit_signal, cause, now_ms)
+    return books.reserve(book, intent, rules, intent.arrival_ticks), (intent,)
+
+
 def _exit_of(
-    position: BookPosition, lots: int, book: RiskBook, policy: Policy, rules: Instrument, cause: str, now_ms: int
-) -> OrderIntent:
-    signal_id = ids.digest("flatten", cause, position.strategy_id, position.instrument_id)
+    position: BookPosition, lots: int, book: RiskBook, rules: Instrument, purpose: Purpose, signal_id: str, cause: str,
+    now_ms: int,
+) -> OrderIntent:  # fmt: skip
     return OrderIntent(
-        intent_id=ids.intent_id(signal_id, 0, Purpose.FLATTEN), signal_id=signal_id, portfolio_id=book.id,
-        account_id=policy.account_id, strategy_id=position.strategy_id, sender_id="floor",
-        instrument_id=position.instrument_id, purpose=Purpose.FLATTEN,
-        side=Side.SELL if position.lots > 0 else Side.BUY, lots=lots,
-        arrival_ticks=max(1, rules.ticks(position.mark_price)), requested_ms=now_ms, tag="flatten",
+        intent_id=ids.digest("intent", cause, purpose), signal_id=signal_id, portfolio_id=book.id,
+        account_id=book.account_id, strategy_id=position.strategy_id, sender_id="floor",
+        instrument_id=position.instrument_id, purpose=purpose, side=Side.SELL if position.lots > 0 else Side.BUY,
+        lots=lots, arrival_ticks=max(1, rules.ticks(position.mark_price)), requested_ms=now_ms, tag=purpose,
     )  # fmt: skip

@@ -137,6 +137,7 @@ class Reservation(Model):
     worst_price: NonNegative
     notional: Number
     ts_event_ms: UtcMs
+    exit_signal: str = ""  # of an entry: the signal that wants whatever it fills taken out again at once
 
 
 class BookPosition(Model):
@@ -226,6 +227,7 @@ class AccountPosition(Model):
     open_lots: tuple[Lot, ...] = ()
     realised: Number = Decimal(0)
     mark_price: NonNegative = Decimal(0)
+    mark_ms: UtcMs = 0  # what time the mark is of
     cost: Number = Decimal(0)  # signed cash paid for what is open, fees left out
 
 
@@ -245,8 +247,8 @@ class Account(Document):
     deposits: Number = Decimal(0)
     entries: int = 0
     mismatches: int = 0  # consecutive comparisons that did not agree
+    opened_ms: UtcMs = 0  # earlier fills are in the opening balances
     agreed_ms: UtcMs = 0  # when the venue last agreed
-    last_mark_ms: UtcMs = 0
 
 
 class Posting(Model):

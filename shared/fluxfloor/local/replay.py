@@ -74,6 +74,7 @@ class Replay:
             self.floor.drain(until_ms=at_ms)
             self.clock.advance_to(at_ms)
             self.floor.tick("market", "pull", at_ms)
+            self.floor.tick("execution", "sweep", at_ms)  # what rests is looked at as the market moves
             if hook is not None:
                 self.outcomes.add(hook.send(self.floor))
             else:
@@ -98,7 +99,7 @@ class Replay:
         self.floor.drain(until_ms=self.clock.now_ms() + AFTERMATH_MS)
         for stage in self.floor.runners:
             self.floor.tick(stage, "sweep", self.clock.now_ms())
-        self.floor.drain()
+        self.floor.drain(until_ms=self.clock.now_ms() + AFTERMATH_MS)
         self.floor.tick("reconciliation", "sweep", self.clock.now_ms() + 1)
         self.floor.tick("market", "archive", self.clock.now_ms())
         self.floor.tick("dashboard", "health", self.clock.now_ms())

@@ -2,28 +2,41 @@
 
 It is a venue of its own, with its own documents and its own books, so that reconciliation compares two things. An
 order rests until a look-up finds that its time has come; like a real venue it refuses a client id it has seen, a
-placement that arrives after its expiry, too small an order, and an order that the balance doesn't cover.
+placement that arrives after its expiry, what is off its grid or too small, and what the balance doesn't cover.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any, ClassVar
 
+from fluxfloor.adapters.venues.paper_rules import check_minimums, fill_price, worst_price
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import Document, Key, NonNegative, Number, UtcMs
 from fluxfloor.contracts.instruments import Instrument, Quote, QuoteState
+from fluxfloor.contracts.money import EXACT, cost, exact
 from fluxfloor.contracts.orders import Fill, OrderState, Side
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import Conflict, OutcomeUnknown, VenueRefused
 from fluxfloor.ports import (
-    Clock, Commit, Placement, Query, Ref, Snapshot, Store, VenueBooks, VenueFill, VenueOrder,
+    Clock,
+    Commit,
+    Placement,
+    Query,
+    Ref,
+    Snapshot,
+    Store,
+    VenueBooks,
+    VenueFill,
+    VenueOrder,
 )  # fmt: skip
 
 BPS = Decimal(10_000)
+CENTS = Decimal("0.00000001")  # what fees are charged in, rounded against the account
 ZERO = Decimal(0)
 MAX_CONFLICTS = 50
+PAGE = 1_000
 
 
 class PaperAccount(Document):
@@ -88,96 +101,112 @@ class PaperVenue:
     # --- the port ------------------------------------------------------------------------------------------------
 
     def place(self, placement: Placement) -> VenueOrder:
-        now_ms = self._clock.now_ms()
-        if now_ms > placement.expires_ms:
+        if self._late(placement):
             raise VenueRefused("the placement arrived after its expiry", code="expired")
-        _check_minimums(placement)
-        order = self._order_of(placement, now_ms)
-        key, account_key = PaperOrder.key(order.id), PaperAccount.key(self._account_id)
+        order = self._order_of(placement)
         existing, held, quoted = self._store.read(
-            [_ref(key), _ref(account_key), _ref(QuoteState.key(placement.instrument.instrument_id))]
+            [_ref(PaperOrder.key(order.id)), *self._surroundings(placement.instrument.instrument_id)]
         )
         if existing.data is not None:
-            raise VenueRefused(f"client order id {order.id} was used before", code="duplicate_client_order_id")
-        if quoted.data is None:
-            raise VenueRefused(f"{placement.instrument.symbol} has no market", code="no_market")
-        self._check_funds(order, QuoteState.decode(quoted.data).quote, self._balances(held))
+            raise _used(order.id)
+        quote = _quote(quoted)
+        check_minimums(placement, quote)
+        if quote is not None:
+            self._check_funds(order, quote, self._balances(held))
         try:
-            self._store.commit(Commit(creates={_ref(key): {**order.encode(), "version": 1}}))
+            self._store.commit(Commit(creates={existing.ref: {**order.encode(), "version": 1}}))
         except Conflict as problem:
-            raise VenueRefused(
-                f"client order id {order.id} was used before", code="duplicate_client_order_id"
-            ) from problem
+            raise _used(order.id) from problem
+        if self._late(placement):  # it was held up on its way into the book
+            self._settle(order.id, withdrawn="the placement arrived after its expiry")
+            raise VenueRefused("the placement arrived after its expiry", code="expired")
         return self._settle(order.id) or _shown(order)
 
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
         return self._settle(client_order_id)
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
-        self._settle(order.client_order_id, cancel=True)
+        self._settle(order.client_order_id)
+        self._settle(order.client_order_id, withdrawn="cancelled on request")
 
     def books(self, since_ms: int) -> VenueBooks:
-        (held,) = self._store.read([_ref(PaperAccount.key(self._account_id))])
+        """Balances and fills of one moment: no fill is in the one and not in the other."""
+        ref = _ref(PaperAccount.key(self._account_id))
+        (before,) = self._store.read([ref])
+        for _ in range(MAX_CONFLICTS):
+            fills = self._fills(since_ms)
+            (held,) = self._store.read([ref])
+            if held.data == before.data:
+                return VenueBooks(self._balances(held), fills)
+            before = held
+        raise OutcomeUnknown(f"paper account {self._account_id} is too busy to be read")
+
+    def _fills(self, since_ms: int) -> tuple[VenueFill, ...]:
+        """All of them, however many: the next page begins with the last time of the one before."""
+        seen: dict[str, PaperFill] = {}
+        limit = PAGE
+        while True:
+            page = self._page(since_ms, limit)
+            seen.update({row.id: row for row in page})
+            if len(page) < limit:
+                return tuple(VenueFill(row.fill, row.client_order_id, row.moves) for row in seen.values())
+            last_ms = page[-1].ts_event_ms
+            limit = limit * 2 if last_ms == since_ms else PAGE  # a page of one single time has to grow
+            since_ms = last_ms
+
+    def _page(self, since_ms: int, limit: int) -> list[PaperFill]:
         query = Query(
             PaperFill.collection, (("account_id", "==", self._account_id), ("ts_event_ms", ">=", since_ms)),
-            order_by="ts_event_ms", limit=10_000,
+            order_by="ts_event_ms", limit=limit,
         )  # fmt: skip
-        rows = [PaperFill.decode(found.data or {}) for found in self._store.query(query)]
-        fills = tuple(VenueFill(row.fill, row.client_order_id, row.moves) for row in rows)
-        return VenueBooks(self._balances(held), fills)
+        return [PaperFill.decode(found.data or {}) for found in self._store.query(query)]
 
     # --- what happens to an order --------------------------------------------------------------------------------
 
-    def _settle(self, order_id: str, cancel: bool = False) -> VenueOrder | None:
-        """Brings one order up to now, its fill and the balances in one commit."""
+    def _settle(self, order_id: str, withdrawn: str = "") -> VenueOrder | None:
+        """Brings one order up to now, its fill and the balances in one commit; `withdrawn` ends it instead."""
         for _ in range(MAX_CONFLICTS):
-            found = self._read(order_id)
-            if found is None:
+            (seen,) = self._store.read([_ref(PaperOrder.key(order_id))])
+            if seen.data is None:
                 return None
-            order, commit = self._advance(*found, cancel=cancel)
-            if not commit.updates:
+            order = PaperOrder.decode(seen.data)
+            changed, commit = self._advanced(order, seen, withdrawn)
+            if changed == order:
                 return _shown(order)
             try:
                 self._store.commit(commit)
             except Conflict:
                 continue
-            return _shown(order)
+            return _shown(changed)
         raise OutcomeUnknown(f"paper order {order_id} is too contended to settle")
 
-    def _read(self, order_id: str) -> tuple[Snapshot, Snapshot, Snapshot] | None:
-        (seen,) = self._store.read([_ref(PaperOrder.key(order_id))])
-        if seen.data is None:
-            return None
-        quote_key = QuoteState.key(seen.data["instrument"]["instrument_id"])
-        held, quoted = self._store.read([_ref(PaperAccount.key(self._account_id)), _ref(quote_key)])
-        return seen, held, quoted
-
-    def _advance(self, seen: Snapshot, held: Snapshot, quoted: Snapshot, cancel: bool) -> tuple[PaperOrder, Commit]:
-        order, commit = PaperOrder.decode(seen.data or {}), Commit()
+    def _advanced(self, order: PaperOrder, seen: Snapshot, withdrawn: str) -> tuple[PaperOrder, Commit]:
+        """The order as it is by now, and the commit that makes it so."""
         if order.state.terminal:
-            return order, commit
-        changed = order
-        if self._clock.now_ms() >= order.due_ms and quoted.data is not None:
-            changed = self._match(order, QuoteState.decode(quoted.data).quote, self._balances(held))
-        if cancel and not changed.state.terminal:
-            changed = changed.model_copy(update={"state": OrderState.CANCELLED, "reason": "cancelled on request"})
-        if changed != order:
-            commit.updates[seen.ref] = ({**changed.encode(), "version": order.version + 1}, seen.token)
+            return order, Commit()
+        held, quoted = self._store.read(self._surroundings(order.instrument.instrument_id))
+        changed, quote = order, _quote(quoted)
+        if withdrawn:
+            changed = order.model_copy(update={"state": OrderState.CANCELLED, "reason": withdrawn})
+        elif self._clock.now_ms() >= order.due_ms and quote is not None:
+            changed = self._match(order, quote, self._balances(held))
+        commit = Commit(updates={seen.ref: ({**changed.encode(), "version": order.version + 1}, seen.token)})
         if changed.fills != order.fills:
             self._book(changed, held, commit)
         return changed, commit
 
     def _match(self, order: PaperOrder, quote: Quote, balances: dict[str, Decimal]) -> PaperOrder:
-        price, triggered = _fill_price(order, quote, self._slippage)
+        price, triggered = fill_price(order, quote, self._slippage)
         order = order.model_copy(update={"triggered": triggered})
         if price is None:
             return order
         fill = Fill(
             trade_id=ids.digest("paper", order.id), price=price, quantity=order.quantity,
-            fee=price * order.quantity * self._fee, fee_currency=order.instrument.quote, ts_event_ms=order.due_ms,
+            fee=self._fee_of(price, order.quantity), fee_currency=order.instrument.quote,
+            ts_event_ms=self._clock.now_ms(),
         )  # fmt: skip
         moves = _moves(order, fill)
-        if any(balances.get(currency, ZERO) + change < 0 for currency, change in moves.items() if change < 0):
+        if any(_after(balances, currency, change) < 0 for currency, change in moves.items() if change < 0):
             return order.model_copy(update={"state": OrderState.REJECTED, "reason": "insufficient funds"})
         return order.model_copy(update={"state": OrderState.FILLED, "fills": (fill,)})
 
@@ -185,10 +214,10 @@ class PaperVenue:
         fill, balances = order.fills[-1], self._balances(held)
         moves = _moves(order, fill)
         for currency, change in moves.items():
-            balances[currency] = balances.get(currency, ZERO) + change
+            balances[currency] = _after(balances, currency, change)
         account = PaperAccount(id=self._account_id, balances=balances)
         if held.data is None:
-            commit.creates[held.ref] = account.encode()
+            commit.creates[held.ref] = {**account.encode(), "version": 1}
         else:
             commit.updates[held.ref] = ({**account.encode(), "version": held.data["version"] + 1}, held.token)
         row = PaperFill(
@@ -199,30 +228,54 @@ class PaperVenue:
 
     # --- its rules -----------------------------------------------------------------------------------------------
 
-    def _order_of(self, placement: Placement, now_ms: int) -> PaperOrder:
+    def _late(self, placement: Placement) -> bool:
+        return self._clock.now_ms() > placement.expires_ms
+
+    def _order_of(self, placement: Placement) -> PaperOrder:
         low, high = self._latency_ms
         latency_ms = low + int(ids.digest("latency", placement.client_order_id, size=4), 16) % (high - low + 1)
         return PaperOrder(
             id=placement.client_order_id, account_id=self._account_id, instrument=placement.instrument,
             side=placement.side, order_type=placement.order_type, quantity=placement.quantity,
-            limit_price=placement.limit_price, trigger_price=placement.trigger_price, due_ms=now_ms + latency_ms,
+            limit_price=placement.limit_price, trigger_price=placement.trigger_price,
+            due_ms=self._clock.now_ms() + latency_ms,
         )  # fmt: skip
 
+    @exact
     def _check_funds(self, order: PaperOrder, quote: Quote, balances: dict[str, Decimal]) -> None:
+        """As far as can be told now; the fill looks again."""
         if order.side is Side.SELL:
             short = order.quantity - balances.get(order.instrument.base, ZERO)
         else:
-            price = order.limit_price or quote.ask * (1 + self._slippage)
-            short = price * order.quantity * (1 + self._fee) - balances.get(order.instrument.quote, ZERO)
+            price = worst_price(order, quote, self._slippage)
+            needed = cost(price, order.quantity) + self._fee_of(price, order.quantity)
+            short = needed - balances.get(order.instrument.quote, ZERO)
         if short > 0:
             raise VenueRefused("insufficient funds", code="insufficient_funds")
+
+    def _fee_of(self, price: Decimal, quantity: Decimal) -> Decimal:
+        fee = EXACT.multiply(EXACT.multiply(price, quantity), self._fee)
+        return fee.quantize(CENTS, ROUND_UP, context=EXACT)
 
     def _balances(self, held: Snapshot) -> dict[str, Decimal]:
         return dict(self._opening) if held.data is None else dict(PaperAccount.decode(held.data).balances)
 
+    def _surroundings(self, instrument_id: str) -> list[Ref]:
+        """The account and the market."""
+        return [_ref(PaperAccount.key(self._account_id)), _ref(QuoteState.key(instrument_id))]
+
 
 def _ref(key: Key[Any]) -> Ref:
     return Ref(key.kind.collection, key.id, key.kind.database)
+
+
+def _quote(quoted: Snapshot) -> Quote | None:
+    """None before anybody has quoted: until then an order rests."""
+    return None if quoted.data is None else QuoteState.decode(quoted.data).quote
+
+
+def _used(order_id: str) -> VenueRefused:
+    return VenueRefused(f"client order id {order_id} was used before", code="duplicate_client_order_id")
 
 
 def _shown(order: PaperOrder) -> VenueOrder:
@@ -230,37 +283,12 @@ def _shown(order: PaperOrder) -> VenueOrder:
     return VenueOrder(order.id, f"P-{order.id[:12]}", order.state, order.fills, order.reason, check_after_ms)
 
 
+@exact
 def _moves(order: PaperOrder, fill: Fill) -> dict[str, Decimal]:
     sign = order.side.sign
-    money = -sign * fill.price * fill.quantity
+    money = -sign * cost(fill.price, fill.quantity)
     return {order.instrument.base: sign * fill.quantity, order.instrument.quote: money - fill.fee}
 
 
-def _check_minimums(placement: Placement) -> None:
-    rules = placement.instrument
-    if placement.quantity <= 0 or placement.quantity < rules.min_quantity:
-        raise VenueRefused(f"quantity {placement.quantity} is below {rules.min_quantity}", code="min_quantity")
-    if placement.quantity % rules.lot_size:
-        raise VenueRefused(f"quantity {placement.quantity} is no multiple of {rules.lot_size}", code="lot_size")
-    if placement.limit_price is not None and placement.limit_price % rules.tick_size:
-        raise VenueRefused(f"price {placement.limit_price} is no multiple of {rules.tick_size}", code="tick_size")
-    price = placement.limit_price or placement.trigger_price
-    if price is not None and price * placement.quantity < rules.min_notional:
-        raise VenueRefused(f"notional is below {rules.min_notional}", code="min_notional")
-
-
-def _fill_price(order: PaperOrder, quote: Quote, slippage: Decimal) -> tuple[Decimal | None, bool]:
-    """The price it fills at now, or None; and whether its trigger has been reached."""
-    buy = order.side is Side.BUY
-    touch = quote.ask if buy else quote.bid
-    triggered = order.triggered or order.trigger_price is None
-    if not triggered and order.trigger_price is not None:
-        triggered = touch >= order.trigger_price if buy else touch <= order.trigger_price
-    if not triggered:
-        return None, False
-    rules = order.instrument
-    if order.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and order.limit_price is not None:
-        crossed = touch <= order.limit_price if buy else touch >= order.limit_price
-        return (touch if crossed else None), True
-    slipped = touch * (1 + slippage) if buy else touch * (1 - slippage)
-    return rules.price(rules.ticks_above(slipped) if buy else max(1, rules.ticks_below(slipped))), True
+def _after(balances: dict[str, Decimal], currency: str, change: Decimal) -> Decimal:
+    return EXACT.add(balances.get(currency, ZERO), change)

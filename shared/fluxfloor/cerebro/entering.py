@@ -1,0 +1,96 @@
+"""An entry: checked, priced, sized under every limit, and turned into an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fluxfloor.cerebro import checks, words
+from fluxfloor.cerebro import prices as pricing
+from fluxfloor.cerebro.case import Case, Wanted
+from fluxfloor.cerebro.checks import Refusal
+from fluxfloor.cerebro.limits import Entry, waterfall
+from fluxfloor.contracts import ids
+from fluxfloor.contracts.decisions import Limit, Reason
+from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
+from fluxfloor.contracts.signals import Action, Direction
+from fluxfloor.errors import RetryLater
+
+REVERSAL_WAIT_MS = 10_000  # for an exit that was stated together with this entry
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """The order, and how it came to its size."""
+
+    intent: OrderIntent
+    prices: pricing.Prices
+    steps: tuple[Limit, ...]
+    alpha: Decimal
+    slippage: Decimal
+
+
+def enter(case: Case, wish: Wanted) -> Sized:
+    """Raises Refusal, and RetryLater where an entry has overtaken the exit that makes room for it."""
+    rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
+    checks.halted(case.halts)
+    checks.tradable(wish.direction, case.book, rules)
+    quote = checks.fresh(case.scored, limits, case.now_ms)
+    _unoccupied(case, wish.direction)
+    alpha = checks.edge(case.scored)
+    slipped = checks.slippage(case.scored, long, quote, rules, limits, alpha)
+    prices = pricing.entry_prices(case.leg, long, quote, rules)
+    stop = pricing.stop_ticks(case.scored, long, prices, rules, limits)
+    target = pricing.take_profit_ticks(case.leg, long, prices, rules)
+    entry = Entry(
+        case.signal.strategy_id, "reversion" in case.style, long, case.book, limits, rules, case.instruments, prices,
+        stop, wish.size,
+    )  # fmt: skip
+    lots, sized = waterfall(entry)
+    lots, steps = _at_least(rules, prices, lots, (slipped.limit, *sized))
+    intent = _intent(case, long, lots, prices, stop, target, max(1, rules.ticks(quote.mid)))
+    return Sized(intent, prices, steps, alpha, slipped.share)
+
+
+def _unoccupied(case: Case, direction: Direction) -> None:
+    """Nothing of the strategy's is in the way. A TARGET has counted what it holds; an add says that it adds."""
+    sign = -1 if direction is Direction.SHORT else 1
+    if case.staying * sign < 0:
+        if case.now_ms - case.signal.ts_received_ms < REVERSAL_WAIT_MS:
+            raise RetryLater(f"{case.signal.strategy_id} still holds the other side of {case.rules.symbol}")
+        raise Refusal(Reason.POSITION_OPEN, f"{case.signal.strategy_id} holds the other side of {case.rules.symbol}")
+    if case.signal.action is Action.TARGET or case.signal.adds:
+        return
+    if case.staying or case.entries:
+        raise Refusal(Reason.POSITION_OPEN, f"{case.signal.strategy_id} already holds or awaits {case.rules.symbol}")
+
+
+def _at_least(
+    rules: Instrument, prices: pricing.Prices, lots: int, steps: tuple[Limit, ...]
+) -> tuple[int, tuple[Limit, ...]]:
+    """The venue's smallest order; below it there is no order, and the limit that made it so small is the reason."""
+    least = rules.min_lots(prices.low)
+    takes = f"{rules.venue} takes {words.quantity(least, rules)} or more"
+    steps = (*steps, Limit(name=Reason.MIN_NOTIONAL, passed=lots >= least, note=takes))
+    if lots >= least:
+        return lots, steps
+    bound = next(limit for limit in steps if limit.binding)
+    if lots == 0:
+        raise Refusal(Reason(bound.name), bound.note, steps)
+    message = f"{words.quantity(lots, rules)} is all that is left, and {takes} ({bound.note})"
+    raise Refusal(Reason.MIN_NOTIONAL, message, steps)
+
+
+def _intent(
+    case: Case, long: bool, lots: int, prices: pricing.Prices, stop: int, target: int | None, mid_ticks: int
+) -> OrderIntent:
+    signal = case.signal
+    return OrderIntent(
+        intent_id=ids.intent_id(signal.signal_id, 0, Purpose.ENTRY), signal_id=signal.signal_id,
+        portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
+        sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.ENTRY,
+        side=Side.BUY if long else Side.SELL, lots=lots, order_type=case.leg.order_type, limit_ticks=prices.limit,
+        trigger_ticks=prices.trigger, stop_loss_ticks=stop, take_profit_ticks=target, arrival_ticks=mid_ticks,
+        requested_ms=case.now_ms, expires_ms=signal.expires_ms, tag=signal.tag,
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""An order that the venue does not show: what may be concluded from that, and when."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from fluxfloor.contracts.orders import OrderState, Purpose
+from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.venues import Capabilities
+
+MIN_LOOKUPS = 2  # negative look-ups, after the grace, before an order counts as not there
+MAX_ATTEMPTS = 5
+
+
+class Next(Enum):
+    """What to do about it."""
+
+    WAIT = "wait"
+    RESEND = "resend"
+    GIVE_UP = "give_up"
+    ASK_A_PERSON = "ask_a_person"
+
+
+def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Next:
+    """A placement counts as not there only once it can't arrive any more and would be seen if it had.
+
+    | the venue's promise                    | what closes a position         | entry        |
+    |----------------------------------------|--------------------------------|--------------|
+    | drops placements that come too late    | sent again, under a new id     | given up     |
+    | only never takes a client id twice     | sent again, under the same id  | a person     |
+    | neither                                | a person                       | a person     |
+    """
+    if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
+        return Next.ASK_A_PERSON if order.looked_up >= MIN_LOOKUPS else Next.WAIT  # it was there: no proof of its end
+    if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
+        return Next.WAIT
+    closes = order.intent.purpose is not Purpose.ENTRY
+    if capabilities.placement_expiry_ms:
+        return Next.RESEND if closes and order.attempt < MAX_ATTEMPTS else Next.GIVE_UP
+    resendable = capabilities.permanent_client_ids and closes and order.attempt < MAX_ATTEMPTS
+    return Next.RESEND if resendable else Next.ASK_A_PERSON
+
+
+def settled_ms(order: Order, capabilities: Capabilities) -> int:
+    """When a placement that did arrive would be visible for certain."""
+    return order.expires_at_venue_ms + capabilities.clock_error_ms + capabilities.read_lag_ms
