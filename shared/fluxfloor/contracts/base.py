@@ -36,7 +36,7 @@ Ident = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9
 class Model(BaseModel):
     """Immutable, closed (an unknown field is an error), and never NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Event(Model):
