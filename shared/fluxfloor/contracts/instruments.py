@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import ClassVar
 
-from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, Positive, UtcMs
+from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Positive, UtcMs
 
 
 class Kind(StrEnum):
@@ -128,8 +128,3 @@ class QuoteState(Document):
     owner: ClassVar[str] = "market"
 
     quote: Quote
-
-
-__all__ = [
-    "TIMEFRAME_MS", "Candle", "Instrument", "InstrumentCatalog", "Kind", "ListedCatalog", "Number", "Quote", "QuoteState",
-]  # fmt: skip
