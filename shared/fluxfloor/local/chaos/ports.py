@@ -1,10 +1,8 @@
-"""The ports with a gate before and after every call, and the faults that belong to each."""
+"""The ports with a gate before and after every call, the faults that belong to each, and a witness behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from random import Random
 
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument
@@ -12,8 +10,11 @@ from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import CommitUnknown, OutcomeUnknown, RetryLater, Throttled
 from fluxfloor.local.chaos.gate import stop_at
+from fluxfloor.local.chaos.weather import Faults
+from fluxfloor.local.chaos.witness import Witness
 from fluxfloor.ports import (
     Bus,
+    Clock,
     Commit,
     Data,
     Placement,
@@ -28,45 +29,9 @@ from fluxfloor.ports import (
 )
 
 
-@dataclass(slots=True)
-class Odds:
-    """How often each thing goes wrong, as a share of the calls it can go wrong at. All zero: a calm world."""
-
-    crash: float = 0.0
-    duplicate: float = 0.0
-    delay: float = 0.0
-    stall: float = 0.0
-    lost_commit_answer: float = 0.0
-    refused_commit: float = 0.0
-    lost_publish: float = 0.0
-    venue_timeout_before: float = 0.0
-    venue_timeout_after: float = 0.0
-    venue_throttle: float = 0.0
-
-    def calm(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0.0)
-
-
-@dataclass(slots=True)
-class Faults:
-    """The seed's dice and what they have done so far."""
-
-    random: Random
-    odds: Odds
-    counts: dict[str, int]
-
-    def strikes(self, kind: str) -> bool:
-        chance = getattr(self.odds, kind)
-        if not chance or self.random.random() >= chance:
-            return False
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        return True
-
-
 class GatedStore(Store):
-    def __init__(self, inner: Store, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
+    def __init__(self, inner: Store, faults: Faults, witness: Witness) -> None:
+        self._inner, self._faults, self._witness = inner, faults, witness
 
     def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
         stop_at("before store.read")
@@ -79,18 +44,23 @@ class GatedStore(Store):
         if self._faults.strikes("refused_commit"):
             raise CommitUnknown("the store did not answer, and had not committed")
         self._inner.commit(commit)
+        self._witness.committed(commit)
         if self._faults.strikes("lost_commit_answer"):
             raise CommitUnknown("the store did not answer, but had committed")
         stop_at("after store.commit")
 
     def patch(self, ref: Ref, fields: Data) -> None:
         stop_at("before store.patch")
+        if self._faults.strikes("lost_mark"):
+            raise RetryLater("the store did not answer")
         self._inner.patch(ref, fields)
         stop_at("after store.patch")
 
     def query(self, query: Query) -> list[Snapshot]:
         stop_at("before store.query")
-        return self._inner.query(query)
+        found = self._inner.query(query)
+        stop_at("after store.query")
+        return found
 
 
 class GatedBus(Bus):
@@ -108,11 +78,13 @@ class GatedBus(Bus):
 
 
 class GatedTimers(Timers):
-    def __init__(self, inner: Timers) -> None:
-        self._inner = inner
+    def __init__(self, inner: Timers, faults: Faults) -> None:
+        self._inner, self._faults = inner, faults
 
     def set(self, timers: Sequence[Timer]) -> None:
         stop_at("before timers.set")
+        if self._faults.strikes("lost_timer"):
+            raise RetryLater("the queue did not answer")
         self._inner.set(timers)
         stop_at("after timers.set")
 
@@ -120,8 +92,9 @@ class GatedTimers(Timers):
 class FaultyVenue(Venue):
     """The venue as the network shows it: answers get lost, requests never arrive, new orders stay unseen a while."""
 
-    def __init__(self, inner: Venue, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
+    def __init__(self, inner: Venue, faults: Faults, witness: Witness, clock: Clock, hidden: dict[str, int]) -> None:
+        self._inner, self._faults, self._witness, self._clock = inner, faults, witness, clock
+        self._hidden = hidden  # client order id -> when it comes to light
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
@@ -129,11 +102,15 @@ class FaultyVenue(Venue):
 
     def place(self, placement: Placement) -> VenueOrder:
         stop_at("before venue.place")
+        self._witness.placing(placement.client_order_id)
         if self._faults.strikes("venue_throttle"):
             raise Throttled("too many requests")
         if self._faults.strikes("venue_timeout_before"):
             raise OutcomeUnknown("timed out; it never arrived")
         order = self._inner.place(placement)
+        if self._faults.strikes("venue_hides"):
+            lag_ms = self._faults.random.randint(0, self.capabilities.read_lag_ms)
+            self._hidden[placement.client_order_id] = self._clock.now_ms() + lag_ms
         stop_at("after venue.place")
         if self._faults.strikes("venue_timeout_after"):
             raise OutcomeUnknown("timed out; it had arrived")
@@ -144,6 +121,8 @@ class FaultyVenue(Venue):
         if self._faults.strikes("venue_throttle"):
             raise Throttled("too many requests")
         found = self._inner.find(client_order_id, instrument, since_ms)
+        if self._clock.now_ms() < self._hidden.get(client_order_id, 0):
+            found = None
         stop_at("after venue.find")
         if self._faults.strikes("venue_timeout_after"):
             raise RetryLater("timed out")
@@ -151,14 +130,24 @@ class FaultyVenue(Venue):
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
         stop_at("before venue.cancel")
+        if self._faults.strikes("venue_timeout_before"):
+            raise RetryLater("timed out; it never arrived")
         self._inner.cancel(order, instrument)
+        stop_at("after venue.cancel")
+        if self._faults.strikes("venue_timeout_after"):
+            raise RetryLater("timed out; it had arrived")
 
     def books(self, since_ms: int) -> VenueBooks:
         stop_at("before venue.books")
         if self._faults.strikes("venue_throttle"):
             raise Throttled("too many requests")
-        return self._inner.books(since_ms)
+        found = self._inner.books(since_ms)
+        stop_at("after venue.books")
+        return found
 
 
-def faulty_venues(open_venue: Callable[[str], Venue], faults: Faults) -> Callable[[str], Venue]:
-    return lambda account_id: FaultyVenue(open_venue(account_id), faults)
+def faulty_venues(
+    open_venue: Callable[[str], Venue], faults: Faults, witness: Witness, clock: Clock
+) -> Callable[[str], Venue]:
+    hidden: dict[str, int] = {}
+    return lambda account_id: FaultyVenue(open_venue(account_id), faults, witness, clock, hidden)

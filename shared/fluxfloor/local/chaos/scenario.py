@@ -1,4 +1,4 @@
-"""What one seed gives the floor to do: a market that walks, webhooks that come in, a kill switch now and then."""
+"""What one seed gives the floor to do: a market that walks, webhooks that come in, a person who steps in at times."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from fluxfloor.contracts.instruments import Instrument
 
@@ -26,10 +27,19 @@ INSTRUMENT = Instrument(
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A body, and when its sender first sends it."""
+    """A body, and when its sender first sends it. `mark` stands in this body and in no other."""
 
     at_ms: int
     body: bytes
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a person does when: "halt" or "resume" the floor, or "tighten" the limits."""
+
+    at_ms: int
+    act: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +48,17 @@ class Scenario:
     begin_ms: int
     end_ms: int
     webhooks: tuple[Webhook, ...]
-    halt_at_ms: int | None
+    people: tuple[Person, ...] = ()
 
 
 def make(random: Random, signals: int, bars: int = 12) -> Scenario:
     """`bars` bars of trading after the warm-up, with `signals` webhooks spread over them."""
     begin_ms = START_MS + WARM_BARS * STEP_MS
     end_ms = begin_ms + bars * STEP_MS
-    webhooks = sorted(
-        (_webhook(random, index, begin_ms, end_ms) for index in range(signals)), key=lambda item: item.at_ms
-    )
-    halt_at_ms = random.randrange(begin_ms, end_ms) if random.random() < 0.3 else None
-    return Scenario(_walk(random, WARM_BARS + bars + 2), begin_ms, end_ms, tuple(webhooks), halt_at_ms)
+    walked = _walk(random, WARM_BARS + bars + 2)
+    times = sorted(random.randrange(begin_ms, end_ms) for _ in range(signals))
+    webhooks = tuple(_webhook(random, index, at_ms, _price(walked, at_ms)) for index, at_ms in enumerate(times))
+    return Scenario(walked, begin_ms, end_ms, webhooks, tuple(_people(random, begin_ms, end_ms)))
 
 
 def _walk(random: Random, count: int) -> list[list[float]]:
@@ -63,11 +72,65 @@ def _walk(random: Random, count: int) -> list[list[float]]:
     return rows
 
 
-def _webhook(random: Random, index: int, begin_ms: int, end_ms: int) -> Webhook:
-    """Entries and exits of a few strategies, so that some find a position and some don't."""
-    at_ms = random.randrange(begin_ms, end_ms)
-    body = {
-        "secret": SECRET, "id": f"s{index}", "ticker": "BTCUSDT", "strategy": f"outside-{random.randrange(3)}",
-        "action": random.choice(("buy", "buy", "sell")), "timestamp": at_ms // 1000,
+def _price(bars: list[list[float]], at_ms: int) -> float:
+    return bars[(at_ms - START_MS) // STEP_MS - 1][4]
+
+
+def _people(random: Random, begin_ms: int, end_ms: int) -> list[Person]:
+    acts = [Person(random.randrange(begin_ms, end_ms), "tighten") for _ in range(random.randrange(4))]
+    if random.random() < 0.4:
+        at_ms = random.randrange(begin_ms, end_ms)
+        acts.append(Person(at_ms, "halt"))
+        if random.random() < 0.5:
+            acts.append(Person(random.randrange(at_ms, end_ms), "resume"))
+    return sorted(acts, key=lambda item: item.at_ms)
+
+
+def _webhook(random: Random, index: int, at_ms: int, price: float) -> Webhook:
+    """Entries and exits of a few strategies, so that some find a position and some don't; of several kinds."""
+    mark = f"w{index}w"
+    kind = random.choice((_plain, _plain, _sized, _limit, _target, _nameless))
+    body = {"secret": SECRET, **kind(random, mark, at_ms, price)}
+    return Webhook(at_ms, json.dumps(body).encode(), mark)
+
+
+def _strategy(random: Random) -> str:
+    return f"outside-{random.randrange(3)}"
+
+
+def _side(random: Random) -> str:
+    return random.choice(("buy", "buy", "sell"))
+
+
+def _plain(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    """An alert: the floor sizes it."""
+    return {
+        "id": mark, "ticker": "BTCUSDT", "strategy": _strategy(random), "action": _side(random),
+        "timestamp": at_ms // 1000,
     }  # fmt: skip
-    return Webhook(at_ms, json.dumps(body).encode())
+
+
+def _sized(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    return {**_plain(random, mark, at_ms, price), "quantity": str(random.randint(1, 200) / 10_000)}
+
+
+def _nameless(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    """Neither an id nor a time: only its bytes tell it from another."""
+    return {"ticker": "BTCUSDT", "strategy": _strategy(random), "action": _side(random), "comment": mark}
+
+
+def _limit(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    """An order that may rest, and is withdrawn when its time is over."""
+    return {
+        "signal_id": mark, "strategy_id": _strategy(random), "action": "ENTRY", "instrument": "BTC/USDT",
+        "direction": "LONG", "quantity": "0.01", "order_type": "LIMIT",
+        "price": round(price * random.choice((0.99, 0.999, 1.001, 1.01)), 1),
+        "expires_in_s": random.choice((30, 120, 600)),
+    }  # fmt: skip
+
+
+def _target(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    return {
+        "signal_id": mark, "strategy_id": _strategy(random), "action": "TARGET", "instrument": "BTC/USDT",
+        "target_position": random.choice(("0", "0.01", "0.05")),
+    }  # fmt: skip

@@ -4,33 +4,53 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from fluxfloor.adapters.venues.file_data import FileMarketData, Series
-from fluxfloor.contracts.policy import FLOOR, Halt, Policy
-from fluxfloor.contracts.state import Sender
-from fluxfloor.errors import Conflict
-from fluxfloor.local.chaos import invariants, scenario
+from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.local.chaos import house, invariants, people, scenario
 from fluxfloor.local.chaos.gate import Handling
-from fluxfloor.local.chaos.ports import Faults, GatedBus, GatedStore, GatedTimers, Odds, faulty_venues
-from fluxfloor.local.floor import Due, Floor, tick_delivery
-from fluxfloor.ports import Commit, Ref
+from fluxfloor.local.chaos.ports import GatedBus, GatedStore, GatedTimers, faulty_venues
+from fluxfloor.local.chaos.weather import Faults, Odds, odds_of
+from fluxfloor.local.chaos.witness import Witness
+from fluxfloor.local.floor import Due, tick_delivery
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.runner import Outcome
-from fluxfloor.runtime.settings import Settings, load
 from fluxfloor.topology import STAGES
 
-STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconciliation")
 MINUTE_MS = 60_000
 MAX_IN_FLIGHT = 6
 RESENDS = 3
 CALM_MINUTES = 40
 MAX_ACTIONS = 200_000
+ACTIONS_PER_SIGNAL = 2_000
+STALLS_MS = (1_000, 20_000, 90_000, 600_000)
+REQUEST_MS = 20_000  # a webhook's own request is cut off before it can stall for longer
+HISTORY = 20_000
+# What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time.
+VENUES: tuple[dict[str, Any], ...] = (
+    {}, {"read_lag_ms": 40_000}, {"placement_expiry_ms": 0, "read_lag_ms": 5_000}, {"single_flight": True},
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a seed is played. What is left out is drawn from it."""
+
+    seed: int
+    signals: int | None = None
+    odds: Odds | None = None
+    given: scenario.Scenario | None = None
+    venue: dict[str, Any] | None = None
+    twice: bool = False  # every message is delivered once more after it was acked
+    crash_at: int | None = None  # the number of the one boundary at which a handler dies
+    sweeps: bool = True  # does execution's sweep resume orders?
 
 
 @dataclass(slots=True)
@@ -40,6 +60,7 @@ class Result:
     seed: int
     steps: int
     actions: int
+    boundaries: int
     faults: dict[str, int]
     violations: list[str]
     history: list[str] = field(default_factory=list)
@@ -57,78 +78,69 @@ class Active:
     asleep_until_ms: int = 0
 
 
-def odds_of(random: Random) -> Odds:
-    """Each seed has its own weather: most faults rare, one of them frequent."""
-    odds = Odds(
-        crash=0.01, duplicate=0.1, delay=0.1, stall=0.01, lost_commit_answer=0.01, refused_commit=0.01,
-        lost_publish=0.02, venue_timeout_before=0.05, venue_timeout_after=0.1, venue_throttle=0.03,
-    )  # fmt: skip
-    worst = random.choice(list(Odds.__slots__))
-    setattr(odds, worst, min(0.5, getattr(odds, worst) * 5))
-    return odds
-
-
 class Simulation:
     """Builds the floor of a seed and runs it once."""
 
-    def __init__(self, seed: int, directory: Path, signals: int | None = None, odds: Odds | None = None) -> None:
-        self.seed = seed
-        self.random = Random(seed)
-        self.faults = Faults(self.random, odds or odds_of(self.random), {})
-        signals = signals if signals is not None else self.random.randint(5, 30)
-        self.scenario = scenario.make(self.random, signals, bars=4)
+    def __init__(self, play: Play, directory: Path) -> None:
+        self.play = play
+        self.random = Random(play.seed)
+        self.faults = Faults(self.random, play.odds or odds_of(self.random))
+        self.venue = self.random.choice(VENUES) if play.venue is None else play.venue
+        signals = self.random.randint(5, 30) if play.signals is None else play.signals
+        self.scenario = play.given or scenario.make(self.random, signals, bars=4)
         self.clock = VirtualClock(self.scenario.begin_ms)
-        self.floor = _floor(directory, self.clock, self.scenario, self.faults)
+        self.witness = Witness()
+        self.floor = house.open_floor(directory, self.clock, self.scenario.bars, self._gated)
+        self.people = people.People(self.floor, self.witness)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
-        self.accepted: dict[str, int] = {}
-        self.halted_ms: int | None = None
-        self.steps = self.actions = self._order = 0
-        self.history: list[str] = []
+        self.answered: dict[str, set[str]] = {}  # mark of a webhook -> the event ids it was answered with
+        self.steps = self.actions = self.boundaries = self._order = 0
+        self.history: deque[str] = deque(maxlen=HISTORY)
+        self._seen: set[object] = set()
+
+    def _gated(self, ports: Ports) -> Ports:
+        return replace(
+            ports, store=GatedStore(ports.store, self.faults, self.witness), bus=GatedBus(ports.bus, self.faults),
+            timers=GatedTimers(ports.timers, self.faults),
+            venue=faulty_venues(ports.venue, self.faults, self.witness, self.clock),
+        )  # fmt: skip
 
     def run(self) -> Result:
-        self._open()
-        self._schedule_inputs()
+        violations: list[str] = []
         try:
-            self._storm()
-            self._calm()
-            violations = invariants.check(self.floor, set(self.accepted), self.halted_ms)
+            with _trading_on(self.venue):
+                self._play()
+            violations = [*self.witness.problems, *invariants.check(self.floor, self.answered)]
         except Exception as problem:
-            violations = [f"the simulation itself failed: {problem!r}"]
+            violations = [*self.witness.problems, f"the simulation itself failed: {problem!r}"]
         finally:
             self.floor.close()
-        return Result(self.seed, self.steps, self.actions, self.faults.counts, violations, self.history)
+        return Result(
+            self.play.seed, self.steps, self.actions, self.boundaries, self.faults.counts, violations,
+            list(self.history),
+        )  # fmt: skip
+
+    def _play(self) -> None:
+        storm, self.faults.odds = self.faults.odds, Odds()
+        house.prepare(self.floor)
+        self.faults.odds = storm
+        if not self.play.sweeps:
+            self.floor.runners["execution"].stage.jobs.pop("sweep", None)
+        self._schedule_inputs()
+        self._storm()
+        self._calm()
 
     # --- what it is given ----------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        """Policies, senders, catalog, books and a warm window, in good weather."""
-        settings = self.floor.settings
-        policy = settings.portfolios["main"]
-        documents = (
-            Policy(
-                id="main", preset=policy.preset, account_id=policy.account, currency="USDT", limits=policy.resolved()
-            ),
-            Sender(
-                id=scenario.SENDER, portfolio_id="main", secret_name=f"sender-{scenario.SENDER}",
-                default_expected_alpha="0.05", rate_per_minute=6_000,
-            ),
-        )  # fmt: skip
-        for item in documents:
-            ref = Ref(item.collection, item.id, item.database)
-            self.floor.store.commit(Commit(creates={ref: {**item.encode(), "version": 1}}))
-        for stage, job in (("market", "catalog"), ("market", "pull"), ("reconciliation", "sweep")):
-            self.floor.tick(stage, job)
-        self.floor.drain()
-
     def _schedule_inputs(self) -> None:
         for webhook in self.scenario.webhooks:
-            self._at(webhook.at_ms, self._sender(webhook.body))
+            self._at(webhook.at_ms, self._sender(webhook))
         for at_ms in range(self.scenario.begin_ms, self.scenario.end_ms, MINUTE_MS):
             self._at(at_ms + 3_000, self._ticker("market", "pull", at_ms))
             self._at(at_ms + 1_000, self._ticker("execution", "sweep", at_ms))
-        if self.scenario.halt_at_ms is not None:
-            self._at(self.scenario.halt_at_ms, self._kill)
+        for person in self.scenario.people:
+            self._at(person.at_ms, lambda act=person.act: self._tell(self.people.do(act)))  # type: ignore[misc]
 
     def _at(self, at_ms: int, act: Callable[[], None]) -> None:
         self._order += 1
@@ -141,61 +153,64 @@ class Simulation:
 
         return tick
 
-    def _sender(self, body: bytes, sent: int = 1) -> Callable[[], None]:
+    def _sender(self, webhook: scenario.Webhook, sent: int = 1) -> Callable[[], None]:
         """Sends as TradingView does: again after 5 s when there was no answer or a 5xx, three times at most."""
 
         def again() -> None:
             if sent <= RESENDS:
-                self._at(self.clock.now_ms() + 5_000, self._sender(body, sent + 1))
+                self._at(self.clock.now_ms() + 5_000, self._sender(webhook, sent + 1))
 
         def answered(response: Any) -> None:
             if response.status_code >= 500:
                 again()
             elif response.status_code == 200:
-                self.accepted[json.loads(response.get_data())["event_id"]] = self.clock.now_ms()
-                if self.faults.strikes("duplicate"):
+                event_id = json.loads(response.get_data())["event_id"]
+                self.answered.setdefault(webhook.mark, set()).add(event_id)
+                if self.faults.strikes("duplicate") or (self.play.twice and sent == 1):
                     again()
 
         path, headers = f"/webhooks/{scenario.SENDER}", {"Content-Type": "application/json"}
 
         def send() -> None:
-            call = lambda: self.floor.request("ingestion", "POST", path, body, headers)  # noqa: E731
+            call = lambda: self.floor.request("ingestion", "POST", path, webhook.body, headers)  # noqa: E731
             self._start("ingestion", call, answered, again)
 
         return send
 
-    def _kill(self) -> None:
-        halt = Halt(id=FLOOR, reason="kill switch", raised_by="a person", ts_event_ms=self.clock.now_ms())
-        try:
-            self.floor.store.commit(Commit(creates={Ref(Halt.collection, FLOOR): halt.encode()}))
-        except Conflict:
-            return
-        self.halted_ms = self.clock.now_ms()
-        self._tell("kill switch")
-
     # --- the storm -----------------------------------------------------------------------------------------------
 
     def _storm(self) -> None:
-        while self.actions < MAX_ACTIONS:
+        most = MAX_ACTIONS + ACTIONS_PER_SIGNAL * len(self.scenario.webhooks)
+        while self._act():
             self.actions += 1
-            self._take_inputs()
-            awake = [item for item in self.active if item.asleep_until_ms <= self.clock.now_ms()]
-            if awake and (len(self.active) >= MAX_IN_FLIGHT or self.random.random() < 0.7):
-                self._move(self.random.choice(awake))
-            elif not self._start_delivery() and not awake and not self._wait():
+            if self.actions >= most:
+                self.witness.problems.append(f"no rest after {most} actions")
                 return
-            if self.random.random() < 0.2:
-                self.clock.advance_to(self.clock.now_ms() + self.random.randint(1, 60))
 
-    def _take_inputs(self) -> None:
+    def _act(self) -> bool:
+        """One thing, drawn from what may happen next. False when nothing is left to happen."""
         while self.inputs and self.inputs[0][0] <= self.clock.now_ms():
             heapq.heappop(self.inputs)[2]()
+        if self.active and self.faults.strikes("blackout"):
+            for item in list(self.active):
+                self._crash(item)
+        awake = [item for item in self.active if item.asleep_until_ms <= self.clock.now_ms()]
+        if awake and (len(self.active) >= MAX_IN_FLIGHT or self.random.random() < 0.7):
+            self._move(self.random.choice(awake))
+        elif not self._start_delivery() and not awake and not self._wait():
+            return False
+        if self.random.random() < 0.2:
+            self.clock.advance_to(self.clock.now_ms() + self.random.randint(1, 60))
+        return True
 
     def _move(self, item: Active) -> None:
-        if self.faults.strikes("crash"):
+        self.boundaries += 1
+        if self.boundaries == self.play.crash_at or self.faults.strikes("crash"):
             self._crash(item)
         elif self.faults.strikes("stall"):
-            item.asleep_until_ms = self.clock.now_ms() + self.random.choice((1_000, 20_000, 90_000, 600_000))
+            longest_ms = REQUEST_MS if item.stage == "ingestion" else STALLS_MS[-1]
+            stall_ms = self.random.choice([ms for ms in STALLS_MS if ms <= longest_ms])
+            item.asleep_until_ms = self.clock.now_ms() + stall_ms
             self._tell(f"stall {item.handling.name} {item.handling.at}")
         else:
             item.handling.resume()
@@ -226,22 +241,24 @@ class Simulation:
         if self.faults.strikes("delay"):
             self.floor.settle(due, Outcome.NACK)
             return True
-        runner = self.floor.runners[due.stage]
-        self._start(
-            due.stage, lambda: runner.handle(due.delivery), self._settler(due), self._loser(due), _identity(due)
-        )
+        call = lambda: self.floor.runners[due.stage].handle(due.delivery)  # noqa: E731
+        lost = lambda: self.floor.settle(due, Outcome.NACK)  # noqa: E731
+        self._start(due.stage, call, self._settler(due), lost, _identity(due))
         return True
 
     def _settler(self, due: Due) -> Callable[[Any], None]:
         def settle(outcome: Outcome) -> None:
             # A duplicate is a message whose ack was lost: it stays, and comes again.
-            lost = outcome is Outcome.ACK and self.faults.strikes("duplicate")
+            lost = outcome is Outcome.ACK and (self.faults.strikes("duplicate") or self._first_time(due))
             self.floor.settle(due, Outcome.NACK if lost else outcome)
 
         return settle
 
-    def _loser(self, due: Due) -> Callable[[], None]:
-        return lambda: self.floor.settle(due, Outcome.NACK)
+    def _first_time(self, due: Due) -> bool:
+        if not self.play.twice or _identity(due) in self._seen:
+            return False
+        self._seen.add(_identity(due))
+        return True
 
     def _start(
         self, stage: str, call: Callable[[], Any], settle: Callable[[Any], None], died: Callable[[], None],
@@ -267,58 +284,42 @@ class Simulation:
     def _calm(self) -> None:
         """Faults stop; what is in flight ends; sweeps run until everything has had its time."""
         self.faults.odds.calm()
-        while self.active:
-            item = self.active[0]
-            item.handling.resume()
-            if item.handling.done:
-                self._finish(item)
+        self._finish_all()
         while self.inputs:
-            self._take_late_input()
+            at_ms, _, act = heapq.heappop(self.inputs)
+            self.clock.advance_to(at_ms)
+            act()
+            self._finish_all()
+            self.floor.drain()
         for _ in range(CALM_MINUTES):
             self.clock.advance_to(self.clock.now_ms() + MINUTE_MS)
-            for stage in STAGES_RUN:
+            for stage in house.STAGES_RUN:
                 for schedule in STAGES[stage].schedules:
                     if schedule.job in ("sweep", "pull"):
                         self.floor.tick(stage, schedule.job)
             self.steps += self.floor.drain(until_ms=self.clock.now_ms())
 
-    def _take_late_input(self) -> None:
-        at_ms, _, act = heapq.heappop(self.inputs)
-        self.clock.advance_to(at_ms)
-        act()
+    def _finish_all(self) -> None:
         while self.active:
-            self._move(self.active[0])
-        self.floor.drain()
+            self.active[0].handling.resume()
+            if self.active[0].handling.done:
+                self._finish(self.active[0])
 
     def _tell(self, text: str) -> None:
         self.history.append(f"{self.clock.now_ms() - self.scenario.begin_ms:>8} ms {text}")
 
 
 def _identity(due: Due) -> object:
-    return (
-        type(due.source).__name__,
-        getattr(due.source, "delivery_id", None) or getattr(due.source, "timer_id", None),
-    )
+    source = due.source
+    return type(source).__name__, getattr(source, "delivery_id", None) or getattr(source, "timer_id", None)
 
 
-def _settings() -> Settings:
-    return load(
-        overrides={
-            "market": {"symbols": ["BTC/USDT"], "timeframes": ["15m"]},
-            "portfolios": {
-                "main": {"limits": {"max_open_positions": 10, "position_cap": "0.9", "exposure_cap": "0.9"}}
-            },
-        }
-    )
-
-
-def _floor(directory: Path, clock: VirtualClock, given: scenario.Scenario, faults: Faults) -> Floor:
-    def wrap(ports: Ports) -> Ports:
-        return replace(
-            ports, store=GatedStore(ports.store, faults), bus=GatedBus(ports.bus, faults),
-            timers=GatedTimers(ports.timers), venue=faulty_venues(ports.venue, faults),
-        )  # fmt: skip
-
-    source = FileMarketData([Series(scenario.INSTRUMENT, "15m", given.bars)], clock)
-    secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
-    return Floor(directory, _settings(), clock, lambda _: source, secrets, wrap, STAGES_RUN)
+@contextmanager
+def _trading_on(venue: dict[str, Any]) -> Iterator[None]:
+    """For as long as it lasts, this is what execution knows of the paper venue."""
+    before = CAPABILITIES["paper"]
+    CAPABILITIES["paper"] = replace(before, **venue)
+    try:
+        yield
+    finally:
+        CAPABILITIES["paper"] = before
