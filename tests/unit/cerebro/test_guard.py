@@ -1,0 +1,69 @@
+"""What is broken after a change of the account halts entries, and closes what is open where that was settled."""
+
+from __future__ import annotations
+
+import pytest
+from fluxfloor.cerebro import guard
+from fluxfloor.contracts.orders import Purpose, Side
+
+from tests.support.desk import AT_MS, ETH, RULES, book, d, held, policy, reserved
+
+
+def alarm(equity, preset="kraken-mvp", **more):
+    return guard.watch(book(equity, **more), policy(preset), AT_MS)
+
+
+@pytest.mark.parametrize(
+    ("preset", "equity", "flattens"),
+    [
+        ("kraken-mvp", 9_801, None), ("kraken-mvp", 9_800, False), ("kraken-mvp", 9_600, False),
+        ("fluxhero", 9_701, None), ("fluxhero", 9_700, True),
+        ("mathematricks", 9_800, False), ("mathematricks", 9_701, False), ("mathematricks", 9_700, True),
+    ],
+)  # fmt: skip
+def test_a_daily_loss_halts_or_flattens_as_the_preset_says(preset, equity, flattens):
+    raised = alarm(equity, preset, day_start_equity=d(10_000))
+    assert (raised.halt.flatten if raised else None) is flattens
+
+
+@pytest.mark.parametrize("preset", ["kraken-mvp", "fluxhero", "mathematricks"])
+def test_a_drawdown_of_twenty_percent_flattens_and_halts_in_every_preset(preset):
+    assert alarm(8_001, preset, high_water=d(10_000)) is None
+    raised = alarm(8_000, preset, high_water=d(10_000))
+    assert raised.halt.flatten
+    assert raised.halt.id == "main"
+    assert raised.raised.kind == "drawdown"
+
+
+def test_the_gravest_is_what_is_told():
+    raised = alarm(7_000, day_start_equity=d(10_000), high_water=d(10_000))
+    assert raised.raised.kind == "drawdown"
+    assert raised.raised.message == (
+        "equity is 30% below its highest, and 20% is the limit: entries of main are halted and its positions are "
+        "being closed"
+    )
+
+
+def test_flattening_closes_both_sides_of_every_strategy_and_counts_what_is_leaving():
+    on = book(
+        positions={**held(100), **held(-40, 3_000, ETH, "short"), **held(7, strategy="leaving")},
+        reservations=reserved(7, Purpose.EXIT, Side.SELL, strategy="leaving"),
+    )
+    after, intents = guard.flatten(on, RULES, "cause", AT_MS)
+    assert {(item.strategy_id, item.side, item.lots) for item in intents} == {
+        ("trend", Side.SELL, 100), ("short", Side.BUY, 40),
+    }  # fmt: skip
+    assert {item.purpose for item in intents} == {Purpose.FLATTEN}
+    assert guard.flatten(after, RULES, "another cause", AT_MS)[1] == ()
+
+
+def test_one_cause_flattens_once_and_a_later_one_may_try_again():
+    on = book(positions=held(100))
+    first, again, later = (guard.flatten(on, RULES, cause, AT_MS)[1][0] for cause in ("a", "a", "b"))
+    assert first.intent_id == again.intent_id != later.intent_id
+
+
+def test_what_has_no_rules_yet_does_not_keep_the_rest_from_being_closed():
+    on = book(positions={**held(100), **held(5, rules=ETH)})
+    known = {name: rules for name, rules in RULES.items() if name != ETH.instrument_id}
+    assert [item.lots for item in guard.flatten(on, known, "cause", AT_MS)[1]] == [100]
