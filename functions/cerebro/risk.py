@@ -39,16 +39,18 @@ def release(reported: ExecutionReported, work: Work) -> None:
     more, by a signal or by a halt that came while it was on its way in, goes out again."""
     report = reported.report
     portfolio, cause = report.intent.portfolio_id, work.fact.event_id
-    (before,) = work.read(RiskBook.key(portfolio))
+    entered = report.intent.purpose is Purpose.ENTRY and bool(report.new_fills)
+    halt_keys = [Halt.key(FLOOR), Halt.key(portfolio)] if entered else []
+    before, *halts = work.read_all([RiskBook.key(portfolio), *halt_keys])
     rules = rules_of(work, report.intent.instrument_id)
     if before is None or rules is None:
         raise RetryLater(f"no book or no rules for {report.intent.instrument_id} yet")
     book = books.apply_report(before, report, rules)
-    if report.intent.purpose is Purpose.ENTRY and report.new_fills:
+    if entered:
         reserved = before.reservations.get(report.intent.intent_id)
         book, intents = guard.leave_filled(reserved, report, book, rules, cause, work.now_ms)
         _request(work, intents)
-        book = _flattened(work, book, work.read(Halt.key(FLOOR), Halt.key(portfolio)))
+        book = _flattened(work, book, tuple(halts))
     work.write(book)
 
 

@@ -61,6 +61,7 @@ def respond(context: Context, request: Request) -> Answer:
 
 
 def _take(context: Context, sender_id: str, request: Request) -> Answer:
+    received_ms = context.now_ms  # as soon as it came: by this time it is told from its repeats, however long it takes
     body = _body(request)
     sender = context.reference(Sender.key(sender_id)) if _plausible(sender_id) else None
     secret = context.ports.secrets.get(sender.secret_name) if sender and sender.enabled else ""
@@ -68,7 +69,7 @@ def _take(context: Context, sender_id: str, request: Request) -> Answer:
     content_type = request.content_type or ""
     try:
         accepted = standardise(
-            body, content_type, headers, sender, secret, _catalogs(context, sender), context.now_ms, query
+            body, content_type, headers, sender, secret, _catalogs(context, sender), received_ms, query
         )
     except Refused as refused:
         return _refuse(context, refused, sender, request, body, secret)
@@ -171,7 +172,7 @@ def _limit(context: Context, key: str, per_minute: int) -> None:
 
 def _json(value: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Answer:
     return (
-        json.dumps(value, ensure_ascii=False).encode(),
+        json.dumps(value, ensure_ascii=False, sort_keys=True).encode(),
         status,
         {"Content-Type": "application/json", **(headers or {})},
     )
