@@ -245,8 +245,17 @@ class Runner:
             log.info("retry later: %s", problem, extra=told)
         elif not isinstance(problem, Poison):  # a bug of ours: the message is innocent and must not be lost
             log.error("handler failed", exc_info=problem, extra=told)
-        hopeless = isinstance(problem, (Poison, InvariantBroken)) or delivery.attempt >= MAX_ATTEMPTS
+        exhausted = delivery.attempt >= MAX_ATTEMPTS
+        if exhausted and isinstance(problem, RetryLater) and self._left_to_the_sweep(delivery):
+            log.warning("left to the sweep: %s", problem, extra=told)
+            return Outcome.ACK
+        hopeless = isinstance(problem, (Poison, InvariantBroken)) or exhausted
         return self._quarantine(delivery, problem) if hopeless else Outcome.NACK
+
+    def _left_to_the_sweep(self, delivery: Delivery) -> bool:
+        """What was decided, the sweep sends and resumes; and a timer only wakes what the sweep wakes too."""
+        attributes = delivery.attributes
+        return attributes["type"] == TimerFired.type or self._claimed((attributes["event_id"],)) is not None
 
     def _quarantine(self, delivery: Delivery, problem: Exception) -> Outcome:
         """Keeps the message with its reason where a person can see and release it; acked only once that is durable."""

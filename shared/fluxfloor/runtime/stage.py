@@ -5,8 +5,8 @@ stage = Stage("cerebro")
 @stage.on(SignalScored)
 def decide(scored, work): ...          # pure: read by id, decide, write, emit
 
-@stage.on(OrderRequested, then=place)  # `place(context, fact)` runs after the commit, and again on redelivery
-def accept(requested, work): ...
+@stage.on(OrderRequested, then=place)  # `place(context, fact)` runs after the commit, and again on redelivery;
+def accept(requested, work): ...       # what it could not do, the stage's sweep does
 
 @stage.job("pull")                     # a schedule of topology.py; reads the outside, then takes steps
 def pull(context, tick): ...

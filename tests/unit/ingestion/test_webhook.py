@@ -109,6 +109,21 @@ def test_a_repeat_in_the_next_window_meets_the_first_even_while_it_is_on_its_way
     assert len(door.kept) == len(set(door.signals)) == 1
 
 
+def test_a_request_that_was_held_up_is_still_told_from_its_repeats(door: Door) -> None:
+    plain = {name: value for name, value in entry().items() if name != "id"}
+    answers: list[Response] = []
+
+    def meanwhile() -> None:
+        door.clock.advance_to(door.clock.now_ms() + 8_000)
+        answers.append(door.send(plain))
+        door.clock.advance_to(door.clock.now_ms() + 600_000)
+
+    door.store.reading.before = [meanwhile]
+    answers.append(door.send(plain))
+    assert {answer.get_data() for answer in answers} == {answers[0].get_data()}
+    assert len(door.kept) == 1
+
+
 def test_of_many_threads_with_one_webhook_one_is_taken_and_all_are_told_the_same(door: Door) -> None:
     gate = threading.Barrier(8)
 

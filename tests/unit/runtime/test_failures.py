@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, QuarantineReleased
-from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.facts import Fact, fired
+from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.errors import CommitUnknown, InvariantBroken, Poison, RetryLater, Throttled
 from fluxfloor.local.floor import tick_delivery
@@ -70,6 +71,27 @@ def test_what_fails_to_its_last_attempt_is_for_a_person(lab: Lab, problem: Excep
     assert lab.handle(heard(), attempt=MAX_ATTEMPTS - 1) is Outcome.NACK
     assert lab.handle(heard(), attempt=MAX_ATTEMPTS) is Outcome.ACK
     assert held(lab)["reason"] in ("retry_later", "handler_failed")
+
+
+def test_what_was_decided_is_left_to_the_sweep_when_its_effect_keeps_failing(lab: Lab) -> None:
+    def act(context: object, fact: Fact) -> None:
+        raise Throttled("the venue asks for patience")
+
+    lab.stage.on(AccountUpdated, then=act)(count_one)
+    assert lab.handle(heard(), attempt=MAX_ATTEMPTS) is Outcome.ACK
+    assert (lab.quarantine(), lab.find(BOOK).account_version) == ([], 1)
+
+
+def test_a_timer_that_keeps_failing_is_left_to_the_sweep(tmp_path: Path) -> None:
+    def check(context: object, fact: Fact) -> None:
+        raise Throttled("the venue asks for patience")
+
+    lab = Lab(tmp_path, "execution")
+    lab.stage.timer("check")(check)
+    fact = fired(Timer("t1", "execution", NOW_MS, "check", "order-1"))
+    assert [lab.handle(fact, attempt) for attempt in (1, MAX_ATTEMPTS)] == [Outcome.NACK, Outcome.ACK]
+    assert lab.quarantine() == []
+    lab.close()
 
 
 def test_a_bus_that_does_not_count_its_attempts_goes_on_bringing_it(lab: Lab) -> None:

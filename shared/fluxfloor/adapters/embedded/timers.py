@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS timers (
 CREATE INDEX IF NOT EXISTS next_timers ON timers (next_ms, id) WHERE done = 0;
 """
 _COLUMNS = "id, stage, due_ms, purpose, subject, root, traceparent"  # in the order of Timer's fields
-RETRY_MS = 1_000
+MIN_BACKOFF_MS, MAX_BACKOFF_MS = 1_000, 60_000  # doubled in between, as the queues in the cloud do
 KEEP_MS = 3_600_000
 
 
@@ -61,8 +61,8 @@ class EmbeddedTimers:
         """Brings it again later. `due_ms` stays: it is part of the fact, which every delivery shares."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE timers SET attempt = attempt + 1, next_ms = ? WHERE id = ?",
-                (self._clock.now_ms() + RETRY_MS, timer.timer_id),
+                "UPDATE timers SET next_ms = ? + MIN(?, ? << MIN(attempt, 10)), attempt = attempt + 1 WHERE id = ?",
+                (self._clock.now_ms(), MAX_BACKOFF_MS, MIN_BACKOFF_MS, timer.timer_id),
             )
 
     def undelivered(self) -> int:

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fluxfloor.adapters.venues.file_data import FileMarketData, Series
+from fluxfloor.adapters.venues.paper import PaperOrder
+from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.state import Sender
 from fluxfloor.local.chaos import scenario
 from fluxfloor.local.floor import Floor
-from fluxfloor.ports import Commit, Ref
+from fluxfloor.ports import Commit, Query, Ref
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.settings import Settings, load
+from fluxfloor.wiring import venues
 
 STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconciliation")
 LIMITS = {"max_open_positions": 100, "position_cap": "0.9", "exposure_cap": "0.9"}
@@ -58,3 +61,11 @@ def prepare(floor: Floor) -> None:
         if stage in floor.runners:
             floor.tick(stage, job)
     floor.drain()
+
+
+def trade(floor: Floor) -> None:
+    """The paper venue's own business: what is due there happens, whether or not anybody looks at it."""
+    resting = Query(PaperOrder.collection, (("state", "==", OrderState.OPEN.value),), limit=10_000)
+    for row in floor.store.query(resting):
+        order = PaperOrder.decode(row.data or {})
+        venues(floor.settings, floor.store, floor.clock)(order.account_id).find(order.id, order.instrument, 0)

@@ -27,11 +27,9 @@ from fluxfloor.topology import STAGES
 MINUTE_MS = 60_000
 MAX_IN_FLIGHT = 6
 RESENDS = 3
-CALM_MINUTES = 40
 MAX_ACTIONS = 200_000
 ACTIONS_PER_SIGNAL = 2_000
 STALLS_MS = (1_000, 20_000, 90_000, 600_000)
-REQUEST_MS = 20_000  # a webhook's own request is cut off before it can stall for longer
 HISTORY = 20_000
 # What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time.
 VENUES: tuple[dict[str, Any], ...] = (
@@ -51,6 +49,7 @@ class Play:
     twice: bool = False  # every message is delivered once more after it was acked
     crash_at: int | None = None  # the number of the one boundary at which a handler dies
     sweeps: bool = True  # does execution's sweep resume orders?
+    calm_min: int = 40  # what everything has, after the storm, to come to its end
 
 
 @dataclass(slots=True)
@@ -76,6 +75,20 @@ class Active:
     died: Callable[[], None]
     key: object = None
     asleep_until_ms: int = 0
+
+
+@dataclass(slots=True)
+class Line:
+    """One request of a sender, as long as he is on it; `redial` sends the same once more."""
+
+    redial: Callable[[], None]
+    sent: int
+    open: bool = True
+
+    def hang_up(self) -> None:
+        if self.open and self.sent <= RESENDS:
+            self.redial()
+        self.open = False
 
 
 class Simulation:
@@ -109,7 +122,7 @@ class Simulation:
     def run(self) -> Result:
         violations: list[str] = []
         try:
-            with _trading_on(self.venue):
+            with _trading_on(self.venue), self._sweeping():
                 self._play()
             violations = [*self.witness.problems, *invariants.check(self.floor, self.answered)]
         except Exception as problem:
@@ -125,11 +138,20 @@ class Simulation:
         storm, self.faults.odds = self.faults.odds, Odds()
         house.prepare(self.floor)
         self.faults.odds = storm
-        if not self.play.sweeps:
-            self.floor.runners["execution"].stage.jobs.pop("sweep", None)
         self._schedule_inputs()
         self._storm()
         self._calm()
+
+    @contextmanager
+    def _sweeping(self) -> Iterator[None]:
+        jobs = self.floor.runners["execution"].stage.jobs
+        resume = jobs["sweep"]
+        if not self.play.sweeps:
+            jobs["sweep"] = lambda _context, _tick: None
+        try:
+            yield
+        finally:
+            jobs["sweep"] = resume
 
     # --- what it is given ----------------------------------------------------------------------------------------
 
@@ -138,6 +160,7 @@ class Simulation:
             self._at(webhook.at_ms, self._sender(webhook))
         for at_ms in range(self.scenario.begin_ms, self.scenario.end_ms, MINUTE_MS):
             self._at(at_ms + 3_000, self._ticker("market", "pull", at_ms))
+            self._at(at_ms + 30_000, lambda: house.trade(self.floor))
             self._at(at_ms + 1_000, self._ticker("execution", "sweep", at_ms))
         for person in self.scenario.people:
             self._at(person.at_ms, lambda act=person.act: self._tell(self.people.do(act)))  # type: ignore[misc]
@@ -154,28 +177,30 @@ class Simulation:
         return tick
 
     def _sender(self, webhook: scenario.Webhook, sent: int = 1) -> Callable[[], None]:
-        """Sends as TradingView does: again after 5 s when there was no answer or a 5xx, three times at most."""
-
-        def again() -> None:
-            if sent <= RESENDS:
-                self._at(self.clock.now_ms() + 5_000, self._sender(webhook, sent + 1))
-
-        def answered(response: Any) -> None:
-            if response.status_code >= 500:
-                again()
-            elif response.status_code == 200:
-                event_id = json.loads(response.get_data())["event_id"]
-                self.answered.setdefault(webhook.mark, set()).add(event_id)
-                if self.faults.strikes("duplicate") or (self.play.twice and sent == 1):
-                    again()
-
+        """Sends as TradingView does: hangs up after 3 s, and sends the same again 5 s after a 5xx or none, three times
+        at most. What it hung up on goes on all the same."""
         path, headers = f"/webhooks/{scenario.SENDER}", {"Content-Type": "application/json"}
 
         def send() -> None:
+            line = Line(lambda: self._at(self.clock.now_ms() + 5_000, self._sender(webhook, sent + 1)), sent)
+            self._at(self.clock.now_ms() + 3_000, line.hang_up)
             call = lambda: self.floor.request("ingestion", "POST", path, webhook.body, headers)  # noqa: E731
-            self._start("ingestion", call, answered, again)
+            self._start("ingestion", call, lambda response: self._answered(webhook, line, response), line.hang_up)
 
         return send
+
+    def _answered(self, webhook: scenario.Webhook, line: Line, response: Any) -> None:
+        if not line.open:
+            return
+        if response.status_code >= 500:
+            line.hang_up()
+            return
+        line.open = False
+        if response.status_code == 200:
+            event_id = json.loads(response.get_data())["event_id"]
+            self.answered.setdefault(webhook.mark, set()).add(event_id)
+            if self.faults.strikes("duplicate") or (self.play.twice and line.sent == 1):
+                line.redial()
 
     # --- the storm -----------------------------------------------------------------------------------------------
 
@@ -205,12 +230,12 @@ class Simulation:
 
     def _move(self, item: Active) -> None:
         self.boundaries += 1
+        if item.handling.at == "before store.commit" and self.faults.strikes("meddling"):
+            self._tell(self.people.do(self.random.choice(("tighten", "halt", "resume"))))
         if self.boundaries == self.play.crash_at or self.faults.strikes("crash"):
             self._crash(item)
         elif self.faults.strikes("stall"):
-            longest_ms = REQUEST_MS if item.stage == "ingestion" else STALLS_MS[-1]
-            stall_ms = self.random.choice([ms for ms in STALLS_MS if ms <= longest_ms])
-            item.asleep_until_ms = self.clock.now_ms() + stall_ms
+            item.asleep_until_ms = self.clock.now_ms() + self.random.choice(STALLS_MS)
             self._tell(f"stall {item.handling.name} {item.handling.at}")
         else:
             item.handling.resume()
@@ -291,8 +316,9 @@ class Simulation:
             act()
             self._finish_all()
             self.floor.drain()
-        for _ in range(CALM_MINUTES):
+        for _ in range(self.play.calm_min):
             self.clock.advance_to(self.clock.now_ms() + MINUTE_MS)
+            house.trade(self.floor)
             for stage in house.STAGES_RUN:
                 for schedule in STAGES[stage].schedules:
                     if schedule.job in ("sweep", "pull"):

@@ -12,6 +12,7 @@ class Odds:
 
     crash: float = 0.0
     blackout: float = 0.0  # every handler of every stage at once
+    meddling: float = 0.0  # a person acts just when a handler is about to commit
     duplicate: float = 0.0
     delay: float = 0.0
     stall: float = 0.0
@@ -33,7 +34,7 @@ class Odds:
 def odds_of(random: Random) -> Odds:
     """Each seed has its own weather: most faults rare, one of them frequent."""
     odds = Odds(
-        crash=0.01, blackout=0.0005, duplicate=0.1, delay=0.1, stall=0.01, lost_commit_answer=0.01,
+        crash=0.01, blackout=0.0005, meddling=0.004, duplicate=0.1, delay=0.1, stall=0.01, lost_commit_answer=0.01,
         refused_commit=0.01, lost_publish=0.02, lost_mark=0.02, lost_timer=0.02, venue_timeout_before=0.05,
         venue_timeout_after=0.1, venue_throttle=0.03, venue_hides=0.3,
     )  # fmt: skip
