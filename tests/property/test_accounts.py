@@ -29,7 +29,8 @@ def trades(draw):
 
 
 def opened() -> Account:
-    return books.open_account("a", "main", "paper", "USDT", {"USDT": Decimal("12345.678901234567890123")}, AT_MS).account
+    cash = Decimal("12345.678901234567890123")
+    return books.open_account("a", "main", "paper", "USDT", {"USDT": cash}, AT_MS).account
 
 
 def play(happened):
@@ -103,9 +104,7 @@ def test_order_and_repetition_change_neither_balances_nor_the_position_nor_equit
     assert books.equity(marked[0], RULES) == books.equity(marked[1], RULES)
 
 
-@given(
-    st.decimals(-(10**18), 10**18, places=18), st.lists(st.integers(0, 10**15), min_size=1, max_size=30).filter(any)
-)
+@given(st.decimals(-(10**18), 10**18, places=18), st.lists(st.integers(0, 10**15), min_size=1, max_size=30).filter(any))
 def test_a_split_never_loses_or_makes_money(amount, weights):
     shares = split(amount, weights)
     with localcontext(EXACT):

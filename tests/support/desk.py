@@ -24,9 +24,7 @@ BTC = Instrument(
 ETH = BTC.model_copy(
     update={"instrument_id": "kraken:ETH/USDT", "symbol": "ETH/USDT", "base": "ETH", "lot_size": Decimal("0.001")}
 )
-PERP = BTC.model_copy(
-    update={"instrument_id": "kraken:BTC/USDT:USDT", "symbol": "BTC/USDT:USDT", "allows_short": True}
-)
+PERP = BTC.model_copy(update={"instrument_id": "kraken:BTC/USDT:USDT", "symbol": "BTC/USDT:USDT", "allows_short": True})
 STOCK = Instrument(
     instrument_id="paper:XYZ/USD", venue="paper", symbol="XYZ/USD", base="XYZ", quote="USD",
     tick_size=Decimal("0.01"), lot_size=Decimal(1), taker_fee=Decimal("0.0005"),

@@ -111,15 +111,16 @@ def slippage(
     move = rounded((quote.mid - seen) / seen) if seen else Decimal(0)
     adverse = max(move if long else -move, Decimal(0))
     share = min(rounded((adverse + quote.half_spread + rules.taker_fee) / alpha), MAX_SHARE)
+    moved = f"a move of {words.percent(adverse)} against us" if adverse else "no move against us"
+    taken = words.percent(share.quantize(Decimal("0.01"))) if share <= 1 else "more than all"
     note = (
-        f"{words.percent(adverse)} moved against us, {words.percent(quote.half_spread)} half spread and "
-        f"{words.percent(rules.taker_fee)} fee take {words.percent(share.quantize(Decimal('0.01')))} of the expected "
-        f"{words.percent(alpha)}"
+        f"{moved}, {words.percent(quote.half_spread)} of half spread and {words.percent(rules.taker_fee)} of fee take "
+        f"{taken} of the expected gain of {words.percent(alpha)}"
     )
     limit = Limit(name=Reason.SLIPPAGE, passed=share <= limits.slippage_share, note=note)
     if not limit.passed:
         failed = limit.model_copy(update={"binding": True})
-        at_most = f"{note}; {words.percent(limits.slippage_share)} may go"
+        at_most = f"{note}, and {words.percent(limits.slippage_share)} may go"
         raise Refusal(Reason.SLIPPAGE, at_most, (failed,), slippage=share)
     return Slippage(share, limit)
 

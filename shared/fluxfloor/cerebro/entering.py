@@ -72,14 +72,16 @@ def _at_least(
     """The venue's smallest order; below it there is no order, and the limit that made it so small is the reason."""
     least = rules.min_lots(prices.low)
     takes = f"{rules.venue} takes {words.quantity(least, rules)} or more"
-    steps = (*steps, Limit(name=Reason.MIN_NOTIONAL, passed=lots >= least, note=takes))
+    if lots:
+        steps = (*steps, Limit(name=Reason.MIN_NOTIONAL, passed=lots >= least, note=takes))
     if lots >= least:
         return lots, steps
     bound = next(limit for limit in steps if limit.binding)
-    if lots == 0:
-        raise Refusal(Reason(bound.name), bound.note, steps)
-    message = f"{words.quantity(lots, rules)} is all that is left, and {takes} ({bound.note})"
-    raise Refusal(Reason.MIN_NOTIONAL, message, steps)
+    name = words.LIMITS.get(Reason(bound.name))
+    if lots:
+        message = f"{name} leaves only {words.quantity(lots, rules)}, and {takes} ({bound.note})"
+        raise Refusal(Reason.MIN_NOTIONAL, message, steps)
+    raise Refusal(Reason(bound.name), f"{name} leaves no room: {bound.note}" if name else bound.note, steps)
 
 
 def _intent(

@@ -15,33 +15,23 @@ from fluxfloor.contracts.signals import Direction, OrderType, Signal
 MAX_TEXT = 1_900
 MAX_TOLD = 6  # values of an explanation that fit in a sentence; all of them stand in the signal
 NOT_TOLD = frozenset({"symbol", "charted_on", "sender_signal_id", "sender_order_id", "stop_price"})
-NAMES = {
-    Reason.REQUESTED_SIZE: "the size asked for",
-    Reason.RISK_PER_TRADE: "the risk per trade",
-    Reason.POSITION_CAP: "the position cap",
-    Reason.EXPOSURE_CAP: "the exposure cap",
-    Reason.MARGIN: "cash and margin",
-    Reason.DRAWDOWN: "the drawdown",
-    Reason.DAILY_LOSS: "the daily loss",
-    Reason.OPEN_POSITIONS: "the number of open positions",
-}
 
 
 def entered(case: Case, sized: Sized) -> str:
     """ "BUY 0.012 BTC at about 64,210 USDT, because …; stop at 62,100 USDT; limited by …" """
     intent, rules = sized.intent, case.rules
-    parts = [f"{intent.side} {words.quantity(intent.lots, rules)} {_at(sized, rules)}, because {because(case.signal)}"]
+    parts = [f"{intent.side} {words.quantity(intent.lots, rules)} {_at(sized, rules)}, {because(case.signal)}"]
     parts.append(_stop(intent, sized, rules))
     if intent.take_profit_ticks:
         parts.append(f"take-profit at {words.price(rules.price(intent.take_profit_ticks))}")
     bound = next(step for step in sized.steps if step.binding)
-    parts.append(f"limited by {NAMES[Reason(bound.name)]} ({bound.note})")
+    parts.append(f"limited by {words.LIMITS[Reason(bound.name)]}: {bound.note}")
     return "; ".join(parts)[:MAX_TEXT]
 
 
 def left(case: Case, leaving: Leaving) -> str:
     """ "SELL 0.012 BTC at about 64,210 USDT, because …" """
-    rules, why = case.rules, f"because {because(case.signal)}"
+    rules, why = case.rules, because(case.signal)
     price = f"{words.price(rules.price(leaving.price_ticks))} {rules.quote}"
     parts = []
     if leaving.intent is not None:
@@ -54,23 +44,23 @@ def left(case: Case, leaving: Leaving) -> str:
 
 
 def refused(signal: Signal, rules: Instrument | None, refusal: Refusal) -> str:
-    """ "REFUSED ENTRY LONG BTC/USDT of trend: the position cap: 15% of equity in BTC/USDT is …" """
+    """ "REFUSED ENTRY LONG BTC/USDT of trend: the position cap leaves no room: of 1,500 USDT allowed …" """
     symbol = rules.symbol if rules else signal.leg.instrument_id
     side = "" if signal.leg.direction is Direction.FLAT else f" {signal.leg.direction}"
-    name = NAMES.get(refusal.reason)
-    why = f"{name} leaves no room: {refusal.message}" if name else refusal.message
-    return f"REFUSED {signal.action}{side} {symbol} of {signal.strategy_id}: {why}"[:MAX_TEXT]
+    return f"REFUSED {signal.action}{side} {symbol} of {signal.strategy_id}: {refusal.message}"[:MAX_TEXT]
 
 
 def because(signal: Signal) -> str:
-    """What moved the sender: the trigger and the values that his explanation gives, else who he is."""
-    told = {name: value for name, value in signal.explanation.items() if name not in NOT_TOLD}
-    trigger = str(told.pop("trigger", "") or "").replace("_", " ")
-    values = [f"{name} {words.number(value)}" for name, value in told.items() if value is not None and value != ""]
-    said = " with ".join(part for part in (trigger, ", ".join(values[:MAX_TOLD])) if part)
-    own = signal.sender_id in ("floor", signal.strategy_id)
-    who = signal.strategy_id if own else f"{signal.sender_id} for {signal.strategy_id}"
-    return f"{who} saw {said}" if said else f"{who} says so"
+    """ "because of trend's cross back (ma_20 63,905)": the trigger, the values that were given for it, the sender."""
+    known = {name: value for name, value in signal.explanation.items() if name not in NOT_TOLD}
+    trigger = str(known.pop("trigger", "") or "").replace("_", " ")
+    values = [words.told(name, value) for name, value in known.items() if value is not None and value != ""]
+    said = words.listed(values[:MAX_TOLD])
+    if signal.sender_id not in ("floor", signal.strategy_id):
+        return f"because {signal.sender_id} sent it for {signal.strategy_id}" + (f" ({said})" if said else "")
+    if trigger:
+        return f"because of {signal.strategy_id}'s {trigger}" + (f" ({said})" if said else "")
+    return f"because {signal.strategy_id} saw {said}" if said else f"because {signal.strategy_id} said so"
 
 
 def _at(sized: Sized, rules: Instrument) -> str:

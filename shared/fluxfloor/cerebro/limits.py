@@ -65,8 +65,8 @@ class Entry:
 
 def daily_loss(entry: Entry) -> Limit:
     lost, most = books.daily_loss(entry.book), entry.limits.daily_loss_halts
-    today = f"{words.percent(lost)} lost today" if lost > 0 else f"{words.percent(-lost)} made today"
-    return _gate(Reason.DAILY_LOSS, lost < most, f"{today}, entries stop at a loss of {words.percent(most)}")
+    today = f"{words.percent(lost)} lost" if lost > 0 else f"{words.percent(-lost)} made" if lost else "nothing lost"
+    return _gate(Reason.DAILY_LOSS, lost < most, f"{today} today, entries stop at a loss of {words.percent(most)}")
 
 
 def drawdown(entry: Entry) -> Limit:
@@ -79,7 +79,7 @@ def drawdown(entry: Entry) -> Limit:
 def open_positions(entry: Entry) -> Limit:
     slots, most = books.open_slots(entry.book), entry.limits.max_open_positions
     adds = books.position_key(entry.strategy_id, entry.rules.instrument_id) in slots
-    return _gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, f"{len(slots)} of at most {most} positions open")
+    return _gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, f"{len(slots)} of at most {most} positions are open")
 
 
 def _gate(reason: Reason, passed: bool, note: str) -> Limit:
@@ -109,10 +109,10 @@ def risk_per_trade(entry: Entry) -> Limit:
     moves its stop."""
     share = entry.limits.risk_per_reversion_trade if entry.reverts else entry.limits.risk_per_trade
     budget, used = entry.book.equity * share, _at_risk(entry)
-    note = f"{words.percent(share)} of equity, {entry.money(budget)}, may be lost"
-    note += f" at a stop {words.money(entry.distance, entry.rules.quote)} away"
+    away = words.money(entry.distance, entry.rules.quote)
+    note = f"a stop {away} away may cost {entry.money(budget)} ({words.percent(share)} of equity)"
     if used:
-        note += f"; {entry.money(used)} of it is at risk already"
+        note += f", of which {entry.money(used)} are at risk already"
     return Limit(name=Reason.RISK_PER_TRADE, allows_lots=entry.lots_for(budget - used, entry.distance), note=note)
 
 
@@ -131,21 +131,20 @@ def _at_risk(entry: Entry) -> Decimal:
 def position_cap(entry: Entry) -> Limit:
     """Exposure in one instrument, what is held and reserved included."""
     used = books.exposure(entry.book, entry.instruments, only=entry.rules.instrument_id)
-    where = f"of equity in {entry.rules.symbol}"
-    return _cap(entry, Reason.POSITION_CAP, entry.limits.position_cap, used, where)
+    return _cap(entry, Reason.POSITION_CAP, entry.limits.position_cap, used, f"in {entry.rules.symbol}")
 
 
 def exposure_cap(entry: Entry) -> Limit:
     used = books.exposure(entry.book, entry.instruments)
-    return _cap(entry, Reason.EXPOSURE_CAP, entry.limits.exposure_cap, used, "of equity in all")
+    return _cap(entry, Reason.EXPOSURE_CAP, entry.limits.exposure_cap, used, "in all")
 
 
 def _cap(entry: Entry, reason: Reason, share: Decimal, used: Decimal, where: str) -> Limit:
     """A reversal has the room of the side that it leaves: the slot can't hold both."""
     budget, turned = share * entry.book.equity, _turned(entry)
     lots = entry.lots_for(budget - used + turned, entry.price)
-    taken = f"{entry.money(used)} taken" if used else "nothing taken"
-    note = f"{words.percent(share)} {where} is {entry.money(budget)}, {taken}"
+    taken = f"{entry.money(used)} are in use" if used else "nothing is in use"
+    note = f"of {entry.money(budget)} allowed {where} ({words.percent(share)} of equity) {taken}"
     return Limit(name=reason, allows_lots=lots, note=note)
 
 
@@ -173,7 +172,9 @@ def margin(entry: Entry) -> Limit:
         entry.lots_for(room, bound + limits.margin_cap * (fee + slip)),
         entry.lots_for(geared, entry.price),
     )
-    note = f"{entry.money(max(free, ZERO))} free, margin never above {words.percent(limits.margin_cap)} of equity"
+    note = (
+        f"{entry.money(max(free, ZERO))} are free, and margin stays under {words.percent(limits.margin_cap)} of equity"
+    )
     return Limit(name=Reason.MARGIN, allows_lots=lots, note=note)
 
 

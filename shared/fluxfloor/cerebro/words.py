@@ -5,9 +5,19 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fluxfloor.contracts.base import canonical
+from fluxfloor.contracts.decisions import Reason
 from fluxfloor.contracts.instruments import Instrument
 
-CENT = Decimal("0.01")
+CENT, MILLI = Decimal("0.01"), Decimal("0.001")
+LIMITS = {
+    Reason.REQUESTED_SIZE: "the size asked for",
+    Reason.RISK_PER_TRADE: "the risk per trade",
+    Reason.POSITION_CAP: "the position cap",
+    Reason.EXPOSURE_CAP: "the exposure cap",
+    Reason.MARGIN: "cash and margin",
+    Reason.DRAWDOWN: "the drawdown",
+}
+"""What a person calls the limits that give a size."""
 READ_DIGITS = 6  # significant digits of a quantity
 
 
@@ -46,19 +56,28 @@ def _cents(value: Decimal) -> str:
 
 
 def percent(share: Decimal) -> str:
-    """ "15%", "0.75%", "0.012%": two decimals, or two significant digits where those would be lost."""
+    """ "15%", "0.75%", "0.042%", "under 0.01%": two decimals, three for what they would round to next to nothing."""
     value = share * 100
     if not value:
         return "0%"
-    places = 2 if abs(value) >= Decimal("0.1") else min(6, 1 - value.adjusted())
-    return f"{grouped(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN))}%"
+    if abs(value) < CENT:
+        return "under 0.01%"
+    places = CENT if abs(value) >= Decimal("0.1") else MILLI
+    return f"{grouped(value.quantize(places, ROUND_HALF_EVEN))}%"
 
 
-def number(value: str | float | int | bool | Decimal) -> str:
-    """A value out of somebody's explanation: numbers to six significant digits, texts as they are."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return str(value)
-    return grouped(Decimal(f"{value:.{READ_DIGITS}g}"))
+def told(name: str, value: str | float | int | bool) -> str:
+    """A value out of somebody's explanation: "close 64,210", "comment “above the high”"."""
+    if isinstance(value, str):
+        return f"{name} “{value}”"
+    if isinstance(value, bool):
+        return f"{name} {'yes' if value else 'no'}"
+    return f"{name} {grouped(Decimal(f'{value:.{READ_DIGITS}g}'))}"
+
+
+def listed(parts: list[str]) -> str:
+    """ "a, b and c" """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def duration(ms: int) -> str:

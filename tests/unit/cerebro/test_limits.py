@@ -179,7 +179,8 @@ def test_leverage_is_one_unless_it_is_set():
     wish = signal(rules=PERP)
     fact = SignalScored(signal=wish, quote=quote(rules=PERP))
     for leverage, lots in (("1", 1_999), ("2", 3_999)):
-        under = policy(**{**WIDE, "position_cap": "10", "exposure_cap": "10"}, max_leverage=leverage, risk_per_trade="1")
+        wide = {**WIDE, "position_cap": "10", "exposure_cap": "10", "risk_per_trade": "1"}
+        under = policy(**wide, max_leverage=leverage)
         decided = raw(fact, book(), under, (), geared, wish.ts_event_ms)
         assert decided.decision.lots == lots
 

@@ -69,7 +69,9 @@ def test_a_refusal_says_of_whom_and_why():
     assert text(signal(), at=quote(at_ms=quote().ts_event_ms - 400_000)) == (
         "REFUSED ENTRY LONG BTC/USDT of trend: the quote is 7 min old, and 60 s are allowed"
     )
-    assert text(signal(Action.EXIT, Direction.FLAT)) == "REFUSED EXIT BTC/USDT of trend: trend holds nothing of BTC/USDT"
+    assert text(signal(Action.EXIT, Direction.FLAT)) == (
+        "REFUSED EXIT BTC/USDT of trend: trend holds nothing of BTC/USDT"
+    )
 
 
 def test_the_thirty_percent_rule_reads_as_a_sum():

@@ -1,0 +1,170 @@
+"""The execution stage as it is, on the embedded floor, with a paper venue that can be told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
+from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, QuoteState
+from fluxfloor.contracts.orders import OrderIntent, OrderReport
+from fluxfloor.contracts.policy import FLOOR, Halt
+from fluxfloor.contracts.state import Order
+from fluxfloor.errors import OutcomeUnknown, Throttled, VenueRefused
+from fluxfloor.local import audit
+from fluxfloor.local.chaos import house
+from fluxfloor.local.floor import Floor
+from fluxfloor.ports import Commit, Delivery, Placement, Ref, Venue, VenueBooks, VenueOrder
+from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.runtime.context import Ports
+from fluxfloor.runtime.runner import Outcome
+from fluxfloor.runtime.settings import load
+
+from tests.support.desk import AT_MS, BTC, quote
+
+RICH = {"accounts": {"paper-main": {"deposit": "10000000"}}}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Moody(Venue):
+    """Does as it is told once, at the next placement or look-up; else it is the venue itself."""
+
+    def __init__(self, inner: Venue) -> None:
+        self.inner = inner
+        self.mood = ""
+        self.placed: list[Placement] = []
+
+    @property
+    def capabilities(self) -> Any:
+        return self.inner.capabilities
+
+    def place(self, placement: Placement) -> VenueOrder:
+        mood, self.mood = self.mood, ""
+        self.placed.append(placement)
+        if mood == "throttled":
+            raise Throttled("too many requests")
+        if mood == "lost before":
+            raise OutcomeUnknown("timed out; it never arrived")
+        if mood == "killed before":
+            raise Killed
+        if mood == "refused":
+            raise VenueRefused("not today", code="maintenance")
+        order = self.inner.place(placement)
+        if mood == "lost after":
+            raise OutcomeUnknown("timed out; it had arrived")
+        if mood == "killed after":
+            raise Killed
+        if mood == "sent twice":
+            return self.inner.place(placement)
+        return order
+
+    def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
+        mood, self.mood = self.mood, ""
+        if mood == "blind":
+            raise OutcomeUnknown("timed out")
+        if mood == "throttled":
+            raise Throttled("too many requests")
+        return self.inner.find(client_order_id, instrument, since_ms)
+
+    def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
+        mood, self.mood = self.mood, ""
+        if mood == "refused":
+            raise VenueRefused("no such order", code="unknown_order")
+        self.inner.cancel(order, instrument)
+
+    def books(self, since_ms: int) -> VenueBooks:
+        return self.inner.books(since_ms)
+
+
+MOODS = (
+    "", "throttled", "lost before", "lost after", "killed before", "killed after", "refused", "sent twice", "blind",
+)  # fmt: skip
+
+
+class ExecutionRoom:
+    """Very rich, so that funds are not what is tried here; 49,995 / 50,005 unless quoted otherwise."""
+
+    def __init__(self, directory: Path, venue_of: Callable[[Venue], Any] = Moody) -> None:
+        self.clock = VirtualClock(AT_MS)
+        settings = house.settings().model_copy(update={"accounts": load(overrides=RICH).accounts})
+        self.venue: Any = None
+
+        def wrap(ports: Ports) -> Ports:
+            self.venue = venue_of(ports.venue("paper-main"))
+            return replace(ports, venue=lambda _: self.venue)
+
+        self.floor = Floor(directory, settings, self.clock, None, None, wrap, ("execution",))
+        self._put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC,)))
+        self.market()
+
+    def market(self, bid: float = 49_995, ask: float = 50_005) -> None:
+        self._put(QuoteState(id=BTC.instrument_id, quote=quote(bid, ask, at_ms=self.clock.now_ms())))
+
+    def halt(self) -> None:
+        self._put(Halt(id=FLOOR, reason="kill switch", raised_by="a person", ts_event_ms=self.clock.now_ms()))
+
+    def _put(self, document: Any) -> None:
+        ref = Ref(document.collection, document.id, document.database)
+        (known,) = self.floor.store.read([ref])
+        data = document.encode()
+        commit = Commit(creates={ref: data}) if known.data is None else Commit(updates={ref: (data, known.token)})
+        self.floor.store.commit(commit)
+
+    # --- what happens to it --------------------------------------------------------------------------------------
+
+    def ask(self, wanted: OrderIntent, time: int = 1) -> Outcome | None:
+        """Delivers the request; `time` tells apart requests of the same intent. None: the process was killed."""
+        fact = Fact.first(digest("request", wanted.intent_id, time), OrderRequested(intent=wanted), AT_MS)
+        return self._survive(
+            lambda: self.floor.runners["execution"].handle(Delivery("test", fact.data(), fact.attributes()))
+        )
+
+    def sweep(self) -> Outcome | None:
+        return self._survive(lambda: self.floor.tick("execution", "sweep"))
+
+    def later(self, ms: int) -> None:
+        until_ms = self.clock.now_ms() + ms
+        while self._survive(lambda: self.floor.drain(until_ms=until_ms)) is None:
+            pass  # the delivery that died comes again
+        self.clock.advance_to(until_ms)
+
+    def _survive(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Killed:
+            self.floor.restart("execution")
+            return None
+
+    # --- what became of it ---------------------------------------------------------------------------------------
+
+    def order(self, intent_id: str) -> Order | None:
+        return self.floor.context("execution").read(Order.key(intent_id))
+
+    def orders(self) -> list[Order]:
+        return [Order.decode(row) for row in audit.rows(self.floor.store, "orders")]
+
+    def at_venue(self) -> list[PaperOrder]:
+        return [PaperOrder.decode(row) for row in audit.rows(self.floor.store, "paper_orders")]
+
+    def venue_fills(self) -> list[PaperFill]:
+        return [PaperFill.decode(row) for row in audit.rows(self.floor.store, "paper_fills")]
+
+    def reports(self) -> list[OrderReport]:
+        """In the order in which they were stated."""
+        steps = sorted(audit.rows(self.floor.store, "journal"), key=lambda step: step["at_ms"])
+        found = [fact for step in steps for fact in step["facts"] if fact["type"] == "executions.reported.v1"]
+        return [OrderReport.model_validate(fact["data"]["report"]) for fact in found]
+
+    def risks(self) -> list[dict[str, Any]]:
+        return [fact["data"] for fact in audit.facts(self.floor.store) if fact["type"] == "risks.raised.v1"]
+
+    def close(self) -> None:
+        self.floor.close()

@@ -1,0 +1,353 @@
+"""The reconciliation stage on the embedded floor, against the paper venue's own books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fluxfloor.accounts.compare import IN_FLIGHT_MS, LOOK_BACK_MS
+from fluxfloor.accounts.ledger import balanced
+from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.events import AccountUpdated, CandleClosed, ExecutionReported
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.instruments import Candle, InstrumentCatalog, QuoteState
+from fluxfloor.contracts.orders import OrderState, Side
+from fluxfloor.contracts.policy import Halt
+from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.state import Account, LedgerEntry
+from fluxfloor.errors import Throttled
+from fluxfloor.local import audit
+from fluxfloor.local.floor import Floor
+from fluxfloor.ports import Commit, Delivery, Placement, Ref
+from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.runtime.runner import Outcome
+from fluxfloor.runtime.settings import load
+
+from tests.support.desk import AT_MS, BTC, ETH, d, fill, intent, quote, report
+
+MINUTE_MS = 60_000
+TWO = {"accounts": {"paper-main": {}, "paper-two": {"portfolio": "two"}},
+       "portfolios": {"main": {}, "two": {"account": "paper-two"}}}  # fmt: skip
+
+
+class Books:
+    """An account that is open, and a market."""
+
+    def __init__(self, directory: Path, overrides: dict[str, Any] | None = None) -> None:
+        self.clock = VirtualClock(AT_MS)
+        self.trouble: dict[str, Exception] = {}
+
+        def wrap(ports):
+            return replace(ports, venue=lambda account: self._venue(ports.venue(account), account))
+
+        self.floor = Floor(
+            directory, load(overrides=overrides or {}), self.clock, None, None, wrap, ("reconciliation",)
+        )
+        self.put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC, ETH)))
+        for rules, bid, ask in ((BTC, 49_995, 50_005), (ETH, 2_999, 3_001)):
+            self.quote(rules, bid, ask)
+        self.sweep()
+
+    def _venue(self, inner, account):
+        if account in self.trouble:
+            raise self.trouble[account]
+        return inner
+
+    def put(self, document) -> None:
+        ref = Ref(document.collection, document.id, document.database)
+        (known,) = self.floor.store.read([ref])
+        data = document.encode()
+        self.floor.store.commit(
+            Commit(creates={ref: data}) if known.data is None else Commit(updates={ref: (data, known.token)})
+        )
+
+    def quote(self, rules, bid, ask) -> None:
+        self.put(QuoteState(id=rules.instrument_id, quote=quote(bid, ask, rules, self.clock.now_ms())))
+
+    # --- what happens --------------------------------------------------------------------------------------------
+
+    def later(self, ms: int) -> None:
+        self.clock.advance_to(self.clock.now_ms() + ms)
+
+    def tell(self, event: Event, name: object = "") -> Outcome:
+        fact = Fact.first(digest("told", event.type, name, event.model_dump_json()), event, AT_MS)
+        return self.floor.runners["reconciliation"].handle(Delivery("test", fact.data(), fact.attributes()))
+
+    def sweep(self) -> Outcome:
+        return self.floor.tick("reconciliation", "sweep")
+
+    def trade(self, name: str, side: Side = Side.BUY, quantity: str = "0.01", rules=BTC, tell: bool = True):
+        """Filled at the venue, and reported."""
+        venue = self.floor.ports.venue("paper-main")
+        venue.place(
+            Placement(name, rules, side, OrderType.MARKET, d(quantity), None, None, self.clock.now_ms() + 10_000, False)
+        )
+        self.later(200)
+        seen = venue.find(name, rules, 0)
+        order = intent(name, side, rules.lots(d(quantity)), rules=rules)
+        told = ExecutionReported(report=report(order, OrderState.FILLED, *seen.fills, rules=rules))
+        if tell:
+            assert self.tell(told) is Outcome.ACK
+        return told
+
+    def deposit(self, amount: str) -> None:
+        """At the venue, past the floor."""
+        ref = Ref("paper_accounts", "paper-main")
+        (known,) = self.floor.store.read([ref])
+        balances = dict(known.data["balances"])
+        balances["USDT"] = str(d(balances["USDT"]) + d(amount))
+        self.floor.store.commit(Commit(updates={ref: ({**known.data, "balances": balances}, known.token)}))
+
+    def close_bar(self, rules, price: float, close_ms: int, traded: bool = True) -> None:
+        candle = Candle(
+            instrument_id=rules.instrument_id, timeframe="15m", open_ms=close_ms - 900_000, open=price, high=price,
+            low=price, close=price, volume=1.0,
+        )  # fmt: skip
+        self.tell(CandleClosed(candle=candle, close_ms=close_ms, traded=traded))
+
+    # --- what came of it -----------------------------------------------------------------------------------------
+
+    @property
+    def account(self) -> Account:
+        return self.floor.context("reconciliation").read(Account.key("paper-main"))
+
+    def halt(self, scope: str = "main") -> Halt | None:
+        return self.floor.context("reconciliation").read(Halt.key(scope))
+
+    def risks(self) -> list[str]:
+        return [fact["data"]["kind"] for fact in audit.facts(self.floor.store) if fact["type"] == "risks.raised.v1"]
+
+    def updates(self) -> list[AccountUpdated]:
+        found = [fact for fact in audit.facts(self.floor.store) if fact["type"] == AccountUpdated.type]
+        made = [AccountUpdated.model_validate(fact["data"]) for fact in found]
+        return sorted(made, key=lambda update: update.account_version)
+
+    def entries(self) -> list[LedgerEntry]:
+        return [LedgerEntry.decode(row) for row in audit.rows(self.floor.store, "ledger")]
+
+
+@pytest.fixture
+def books(tmp_path) -> Iterator[Books]:
+    opened = Books(tmp_path)
+    yield opened
+    opened.floor.close()
+
+
+# --- booking -----------------------------------------------------------------------------------------------------
+
+
+def test_an_account_opens_with_what_the_venue_holds_and_says_so(books):
+    assert books.account.balances == {"USDT": 10_000}
+    (opened,) = books.updates()
+    assert (opened.cause, opened.equity, opened.account_version) == ("opened", 10_000, books.account.version)
+
+
+def test_a_report_is_booked_once_however_often_it_comes(books):
+    told = books.trade("a")
+    books.tell(told)
+    books.tell(told, "another fact with the same fills")
+    assert len([entry for entry in books.entries() if entry.kind == "fill"]) == 1
+    assert balanced(books.entries())
+    assert books.account.balances == books.floor.ports.venue("paper-main").books(0).balances
+
+
+def test_a_fill_that_is_booked_keeps_the_others_of_its_report_from_nothing(books):
+    first = books.trade("a")
+    more = fill("new", 100, 50_000)
+    both = first.report.model_copy(update={"new_fills": (*first.report.new_fills, more)})
+    assert books.tell(ExecutionReported(report=both)) is Outcome.ACK
+    assert {entry.reference for entry in books.entries() if entry.kind == "fill"} == {
+        first.report.new_fills[0].trade_id, "new",
+    }  # fmt: skip
+
+
+def test_the_version_that_is_told_is_the_one_that_is_stored(books):
+    books.trade("a")
+    assert books.updates()[-1].account_version == books.account.version
+
+
+# --- marking -----------------------------------------------------------------------------------------------------
+
+
+def test_a_position_is_marked_to_mid_where_there_is_a_quote_of_the_close_and_else_to_the_close(books):
+    books.trade("a")
+    close_ms = AT_MS + 900_000
+    books.clock.advance_to(close_ms + 2_000)
+    books.quote(BTC, 51_000, 51_010)
+    books.close_bar(BTC, 50_900.0, close_ms)
+    assert books.account.positions[BTC.instrument_id].mark_price == 51_005
+    books.close_bar(BTC, 50_950.0, close_ms + 900_000)
+    assert books.account.positions[BTC.instrument_id].mark_price == 50_950
+
+
+def test_a_mark_is_told_as_of_its_bars_close(books):
+    books.trade("a")
+    books.clock.advance_to(AT_MS + 902_000)
+    books.close_bar(BTC, 50_900.0, AT_MS + 900_000)
+    assert (books.updates()[-1].cause, books.updates()[-1].ts_event_ms) == ("mark", AT_MS + 900_000)
+
+
+def test_bars_of_two_instruments_that_close_together_both_mark(books):
+    books.trade("a")
+    books.trade("b", quantity="0.1", rules=ETH)
+    books.clock.advance_to(AT_MS + 1_800_000)
+    for rules, price in ((BTC, 51_000.0), (ETH, 3_100.0)):
+        books.close_bar(rules, price, AT_MS + 900_000)
+    marks = {name: item.mark_price for name, item in books.account.positions.items()}
+    assert marks == {BTC.instrument_id: 51_000, ETH.instrument_id: 3_100}
+
+
+def test_a_bar_that_is_only_watched_marks_nothing(books):
+    books.trade("a")
+    before = books.account.version
+    books.close_bar(BTC, 51_000.0, AT_MS + 900_000, traded=False)
+    books.close_bar(ETH, 3_100.0, AT_MS + 900_000)
+    assert books.account.version == before
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def test_books_that_agree_say_nothing(books):
+    books.trade("a")
+    for _ in range(3):
+        books.later(15 * MINUTE_MS)
+        assert books.sweep() is Outcome.ACK
+    assert books.risks() == []
+    assert books.account.agreed_ms == books.clock.now_ms()
+
+
+def test_a_deposit_past_the_floor_blocks_entries_at_the_second_look_and_is_told_once(books):
+    books.trade("a")
+    books.deposit("500")
+    books.later(15 * MINUTE_MS)
+    books.sweep()
+    assert (books.halt(), books.account.mismatches) == (None, 1)
+    for _ in range(3):
+        books.later(15 * MINUTE_MS)
+        books.sweep()
+    assert "500 USDT more than our books" in books.halt().reason
+    assert books.risks() == ["books_differ"]
+    assert books.account.deposits == 10_000, "nothing is taken over in silence"
+
+
+def test_a_difference_that_goes_away_blocks_nothing(books):
+    books.trade("a")
+    books.deposit("500")
+    books.sweep()
+    books.deposit("-500")
+    books.later(MINUTE_MS)
+    books.sweep()
+    assert (books.account.mismatches, books.halt(), books.risks()) == (0, None, [])
+
+
+def test_a_mismatch_is_told_even_where_entries_are_halted_for_something_else(books):
+    books.put(Halt(id="main", reason="daily loss", raised_by="cerebro", ts_event_ms=AT_MS))
+    books.trade("a")
+    books.deposit("500")
+    for _ in range(3):
+        books.later(MINUTE_MS)
+        books.sweep()
+    assert books.halt().reason == "daily loss"
+    assert books.risks() == ["books_differ"]
+
+
+def test_who_resumes_while_it_stands_is_told_again_and_who_waits_hears_that_it_is_over(books):
+    books.trade("a")
+    books.deposit("500")
+    for _ in range(2):
+        books.later(MINUTE_MS)
+        books.sweep()
+    (known,) = books.floor.store.read([Ref("halts", "main")])
+    books.floor.store.commit(Commit(deletes={known.ref: known.token}))
+    books.later(MINUTE_MS)
+    books.sweep()
+    assert books.halt() is not None
+    books.deposit("-500")
+    books.later(MINUTE_MS)
+    books.sweep()
+    assert sorted(books.risks()) == ["books_agree", "books_differ", "books_differ"]
+    assert books.halt() is not None, "only a person lifts it"
+
+
+def test_a_fill_on_its_way_is_no_mismatch_until_it_is_overdue(books):
+    told = books.trade("a", tell=False)
+    books.later(IN_FLIGHT_MS)
+    books.sweep()
+    assert books.account.mismatches == 0
+    for _ in range(2):
+        books.later(MINUTE_MS)
+        books.sweep()
+    assert "is not booked" in books.halt().reason
+    books.tell(told)
+    books.later(MINUTE_MS)
+    books.sweep()
+    assert books.account.mismatches == 0
+
+
+def test_a_fill_that_is_booked_after_the_venue_was_asked_is_no_mismatch(books):
+    """The venue's answer is from before the fill, our books from after it: neither is wrong."""
+    inner, late = books.floor.ports.venue, ["a"]
+
+    class Slow:
+        def __init__(self, venue):
+            self.venue = venue
+
+        def books(self, since_ms):
+            seen = self.venue.books(since_ms)
+            if late:
+                books.trade(late.pop())
+            return seen
+
+    runner = books.floor.runners["reconciliation"]
+    runner.ports = replace(runner.ports, venue=lambda name: Slow(inner(name)))
+    books.sweep()
+    assert books.account.balances["BTC"] == d("0.01")
+    assert (books.account.mismatches, books.risks()) == (0, [])
+
+
+def test_fills_are_asked_for_only_as_far_back_as_they_can_be_missing(books):
+    asked = []
+    inner = books.floor.ports.venue
+
+    class Listening:
+        def __init__(self, venue):
+            self.venue = venue
+
+        def books(self, since_ms):
+            asked.append(since_ms)
+            return self.venue.books(since_ms)
+
+    runner = books.floor.runners["reconciliation"]
+    runner.ports = replace(runner.ports, venue=lambda name: Listening(inner(name)))
+    books.sweep()
+    books.later(24 * 60 * MINUTE_MS)
+    books.sweep()
+    books.sweep()
+    assert asked == [AT_MS, AT_MS, books.clock.now_ms() - LOOK_BACK_MS]
+
+
+def test_a_finished_order_is_the_moment_to_compare_but_not_more_than_once_a_minute(books):
+    books.later(5 * MINUTE_MS)
+    books.trade("a")
+    agreed_ms = books.account.agreed_ms
+    assert agreed_ms == books.clock.now_ms()
+    books.trade("b")
+    assert books.account.agreed_ms == agreed_ms
+    books.later(MINUTE_MS)
+    books.trade("c")
+    assert books.account.agreed_ms == books.clock.now_ms()
+
+
+def test_an_account_whose_venue_is_down_keeps_no_other_from_being_compared(tmp_path):
+    books = Books(tmp_path, TWO)
+    books.trouble["paper-main"] = Throttled("busy")
+    books.later(15 * MINUTE_MS)
+    assert books.sweep() is Outcome.NACK
+    second = books.floor.context("reconciliation").read(Account.key("paper-two"))
+    assert second.agreed_ms == books.clock.now_ms()
+    books.floor.close()

@@ -1,0 +1,193 @@
+"""An order's transitions: forward only, fills once each, and an end that is an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from fluxfloor.contracts.orders import OrderState, Purpose, Side
+from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.errors import InvariantBroken
+from fluxfloor.execution import lifecycle
+from fluxfloor.execution.missing import MAX_ATTEMPTS, MIN_LOOKUPS, Next, next_of_missing, settled_ms
+from fluxfloor.execution.placement import placement_of
+from fluxfloor.ports import VenueOrder
+
+from tests.support.desk import AT_MS, BTC, fill, intent
+
+S = OrderState
+PAPER = CAPABILITIES["paper"]
+KEEPS_IDS = replace(PAPER, placement_expiry_ms=0, read_lag_ms=40_000, clock_error_ms=2_000)
+PROMISES_NOTHING = replace(PAPER, placement_expiry_ms=0, permanent_client_ids=False)
+
+
+def sent(lots: int = 10, side: Side = Side.BUY, capabilities=PAPER, **more) -> Order:
+    order = lifecycle.accept(intent(side=side, lots=lots, **more), capabilities, AT_MS)
+    return lifecycle.submit(order, capabilities, AT_MS)
+
+
+def seen(state: OrderState, *fills, reason: str = "") -> VenueOrder:
+    return VenueOrder("c", "V-1", state, fills, reason)
+
+
+def observe(order: Order, state: OrderState, *fills) -> lifecycle.Observed:
+    return lifecycle.observe(order, seen(state, *fills), BTC, AT_MS + 100)
+
+
+# --- observing ---------------------------------------------------------------------------------------------------
+
+
+def test_the_usual_life():
+    opened = observe(sent(), S.OPEN)
+    part = observe(opened.order, S.OPEN, fill("a", 4))
+    done = observe(part.order, S.FILLED, fill("a", 4), fill("b", 6))
+    assert [one.report.state for one in (opened, part, done)] == [S.OPEN, S.PARTIALLY_FILLED, S.FILLED]
+    assert [len(one.report.new_fills) for one in (opened, part, done)] == [0, 1, 1]
+    assert (done.order.filled_lots, done.order.open) == (10, False)
+
+
+def test_filled_may_be_the_first_that_is_seen():
+    done = observe(sent(), S.FILLED, fill("a", 10, 50_010))
+    assert (done.report.state, done.report.average_price) == (S.FILLED, 50_010)
+
+
+def test_nothing_new_is_nothing_to_say():
+    opened = observe(sent(), S.OPEN).order
+    assert observe(opened, S.OPEN).report is None
+
+
+def test_a_state_that_lies_behind_is_ignored():
+    part = observe(sent(), S.OPEN, fill("a", 4)).order
+    assert observe(part, S.OPEN).report is None
+    done = observe(part, S.CANCELLED).order
+    assert observe(done, S.OPEN).report is None
+
+
+def test_a_fill_that_is_shown_twice_counts_once():
+    part = observe(sent(), S.OPEN, fill("a", 4), fill("a", 4)).order
+    assert part.filled_lots == 4
+    assert observe(part, S.OPEN, fill("a", 4)).report is None
+
+
+def test_a_late_fill_after_the_end_is_booked_and_the_end_stays():
+    ended = observe(sent(), S.CANCELLED).order
+    late = observe(ended, S.CANCELLED, fill("a", 4))
+    assert (late.order.state, late.report.late, len(late.report.new_fills)) == (S.CANCELLED, True, 1)
+
+
+def test_filled_is_believed_once_the_fills_are_shown():
+    early = observe(sent(), S.FILLED, fill("a", 4))
+    assert (early.order.state, early.order.open) == (S.PARTIALLY_FILLED, True)
+    none_yet = observe(sent(), S.FILLED)
+    assert none_yet.order.state is S.OPEN
+    assert observe(early.order, S.FILLED, fill("a", 4), fill("b", 6)).order.state is S.FILLED
+
+
+def test_more_than_was_asked_for_is_booked_and_raises_an_alarm():
+    over = observe(sent(), S.FILLED, fill("a", 11))
+    assert over.overfilled
+    assert (over.order.state, over.order.filled_lots) == (S.FILLED, 11)
+    assert not observe(sent(), S.FILLED, fill("a", 10)).overfilled
+
+
+def test_an_order_can_be_stored_and_read_again_whatever_its_average():
+    order = observe(sent(3), S.FILLED, fill("a", 1, "50000.1"), fill("b", 2, "50000.2"))
+    assert Order.decode(order.order.encode()) == order.order
+    assert str(order.report.average_price) == "50000.166666666667"
+
+
+@pytest.mark.parametrize("state", [S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED])
+def test_no_end_is_left_again(state):
+    ended = sent().model_copy(update={"state": state, "open": False})
+    assert lifecycle.lost(ended, "?", AT_MS).order is ended
+    assert lifecycle.end(ended, S.REJECTED, "?", AT_MS).order is ended
+    with pytest.raises(InvariantBroken):
+        lifecycle.submit(ended, PAPER, AT_MS)
+
+
+def test_no_answer_is_unknown_and_not_failed():
+    lost = lifecycle.lost(sent(), "timed out", AT_MS)
+    assert (lost.order.state, lost.order.open, lost.report.state) == (S.UNKNOWN, True, S.UNKNOWN)
+    assert observe(lost.order, S.FILLED, fill("a", 10)).order.state is S.FILLED
+
+
+# --- too late to send --------------------------------------------------------------------------------------------
+
+
+def test_an_entry_that_waited_too_long_or_expired_is_not_sent_any_more():
+    waiting = lifecycle.accept(intent(), PAPER, AT_MS)
+    assert not lifecycle.too_late(waiting, AT_MS + lifecycle.STALE_ENTRY_MS)
+    assert "waited" in lifecycle.too_late(waiting, AT_MS + lifecycle.STALE_ENTRY_MS + 1)
+    expiring = lifecycle.accept(intent(expires_ms=AT_MS + 5), PAPER, AT_MS)
+    assert "expired" in lifecycle.too_late(expiring, AT_MS + 5)
+
+
+def test_what_closes_a_position_is_never_too_late():
+    for purpose in (Purpose.EXIT, Purpose.FLATTEN):
+        order = lifecycle.accept(intent(side=Side.SELL, purpose=purpose, expires_ms=AT_MS), PAPER, AT_MS)
+        assert not lifecycle.too_late(order, AT_MS + 10**9)
+
+
+# --- not to be seen ----------------------------------------------------------------------------------------------
+
+
+def missing(order: Order, capabilities=PAPER, looked_up: int = MIN_LOOKUPS, after_ms: int = 0) -> Next:
+    order = lifecycle.lost(order, "?", AT_MS).order.model_copy(update={"looked_up": looked_up})
+    return next_of_missing(order, capabilities, settled_ms(order, capabilities) + after_ms)
+
+
+def test_nothing_is_concluded_before_the_placement_can_not_arrive_any_more():
+    assert missing(sent(), after_ms=-1) is Next.WAIT
+    assert missing(sent(), looked_up=MIN_LOOKUPS - 1) is Next.WAIT
+    assert missing(sent()) is Next.GIVE_UP
+
+
+def test_the_grace_is_expiry_and_clock_error_and_read_lag():
+    order = sent(capabilities=KEEPS_IDS)
+    assert settled_ms(order, KEEPS_IDS) == AT_MS + lifecycle.LEASE_MS + 2_000 + 40_000
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "entry", "closing"),
+    [(PAPER, Next.GIVE_UP, Next.RESEND), (KEEPS_IDS, Next.ASK_A_PERSON, Next.RESEND),
+     (PROMISES_NOTHING, Next.ASK_A_PERSON, Next.ASK_A_PERSON)],
+)  # fmt: skip
+def test_what_is_done_depends_on_what_the_venue_promises(capabilities, entry, closing):
+    assert missing(sent(capabilities=capabilities), capabilities) is entry
+    assert missing(sent(side=Side.SELL, capabilities=capabilities), capabilities) is closing
+
+
+def test_a_new_attempt_has_a_new_id_where_the_old_has_expired_and_the_same_where_ids_are_taken_once():
+    order = lifecycle.lost(sent(side=Side.SELL), "?", AT_MS).order
+    fresh, same = (lifecycle.next_attempt(order, found, AT_MS) for found in (PAPER, KEEPS_IDS))
+    assert (fresh.attempt, same.attempt) == (2, 2)
+    assert fresh.client_order_id != order.client_order_id == same.client_order_id
+
+
+def test_attempts_come_to_an_end():
+    last = sent(side=Side.SELL).model_copy(update={"attempt": MAX_ATTEMPTS})
+    assert missing(last) is Next.GIVE_UP
+    assert missing(last, KEEPS_IDS) is Next.ASK_A_PERSON
+
+
+def test_an_order_that_was_seen_once_is_never_taken_for_one_that_never_arrived():
+    opened = observe(sent(side=Side.SELL), S.OPEN).order
+    vanished = opened.model_copy(update={"looked_up": 50})
+    assert next_of_missing(vanished, PAPER, AT_MS + 10**9) is Next.ASK_A_PERSON
+    assert next_of_missing(opened, PAPER, AT_MS + 10**9) is Next.WAIT
+
+
+def test_another_attempt_asks_only_for_what_is_still_to_be_filled():
+    part = observe(sent(side=Side.SELL), S.OPEN, fill("a", 4)).order
+    assert placement_of(part, BTC, PAPER).quantity == BTC.quantity(6)
+
+
+# --- the same intent again ---------------------------------------------------------------------------------------
+
+
+def test_a_repeated_intent_is_told_that_nothing_more_is_coming_once_it_has_ended():
+    assert lifecycle.repeated(sent(), intent(), AT_MS) is None
+    ended = observe(sent(), S.FILLED, fill("a", 10)).order
+    told = lifecycle.repeated(ended, intent(), AT_MS)
+    assert (told.state, told.attempt, told.filled_lots, told.new_fills) == (S.REJECTED, 0, 0, ())
