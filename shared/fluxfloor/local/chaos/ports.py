@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument
@@ -89,12 +90,20 @@ class GatedTimers(Timers):
         stop_at("after timers.set")
 
 
+@dataclass(slots=True)
+class Sight:
+    """How long at most a new order stays unseen, and until when each does, by client order id."""
+
+    lag_ms: int
+    clear_ms: dict[str, int] = field(default_factory=dict)
+
+
 class FaultyVenue(Venue):
     """The venue as the network shows it: answers get lost, requests never arrive, new orders stay unseen a while."""
 
-    def __init__(self, inner: Venue, faults: Faults, witness: Witness, clock: Clock, hidden: dict[str, int]) -> None:
+    def __init__(self, inner: Venue, faults: Faults, witness: Witness, clock: Clock, sight: Sight) -> None:
         self._inner, self._faults, self._witness, self._clock = inner, faults, witness, clock
-        self._hidden = hidden  # client order id -> when it comes to light
+        self._sight = sight
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
@@ -109,8 +118,8 @@ class FaultyVenue(Venue):
             raise OutcomeUnknown("timed out; it never arrived")
         order = self._inner.place(placement)
         if self._faults.strikes("venue_hides"):
-            lag_ms = self._faults.random.randint(0, self.capabilities.read_lag_ms)
-            self._hidden[placement.client_order_id] = self._clock.now_ms() + lag_ms
+            lag_ms = self._faults.random.randint(0, self._sight.lag_ms)
+            self._sight.clear_ms[placement.client_order_id] = self._clock.now_ms() + lag_ms
         stop_at("after venue.place")
         if self._faults.strikes("venue_timeout_after"):
             raise OutcomeUnknown("timed out; it had arrived")
@@ -121,7 +130,7 @@ class FaultyVenue(Venue):
         if self._faults.strikes("venue_throttle"):
             raise Throttled("too many requests")
         found = self._inner.find(client_order_id, instrument, since_ms)
-        if self._clock.now_ms() < self._hidden.get(client_order_id, 0):
+        if self._clock.now_ms() < self._sight.clear_ms.get(client_order_id, 0):
             found = None
         stop_at("after venue.find")
         if self._faults.strikes("venue_timeout_after"):
@@ -147,7 +156,7 @@ class FaultyVenue(Venue):
 
 
 def faulty_venues(
-    open_venue: Callable[[str], Venue], faults: Faults, witness: Witness, clock: Clock
+    open_venue: Callable[[str], Venue], faults: Faults, witness: Witness, clock: Clock, lag_ms: int
 ) -> Callable[[str], Venue]:
-    hidden: dict[str, int] = {}
-    return lambda account_id: FaultyVenue(open_venue(account_id), faults, witness, clock, hidden)
+    sight = Sight(lag_ms)
+    return lambda account_id: FaultyVenue(open_venue(account_id), faults, witness, clock, sight)

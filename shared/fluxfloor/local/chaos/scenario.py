@@ -18,6 +18,8 @@ SECRET = "chaos-secret-0451"
 SENDER = "prober"
 ALPHA = Decimal("0.05")  # what its signals are worth: enough for any market here
 
+KINDS = ("plain", "plain", "sized", "limit", "target", "nameless")  # as often as they stand here
+
 INSTRUMENT = Instrument(
     instrument_id="kraken:BTC/USDT", venue="kraken", symbol="BTC/USDT", base="BTC", quote="USDT",
     tick_size=Decimal("0.1"), lot_size=Decimal("0.00000001"), min_quantity=Decimal("0.0001"),
@@ -51,13 +53,13 @@ class Scenario:
     people: tuple[Person, ...] = ()
 
 
-def make(random: Random, signals: int, bars: int = 12) -> Scenario:
-    """`bars` bars of trading after the warm-up, with `signals` webhooks spread over them."""
+def make(random: Random, signals: int, bars: int = 12, kinds: tuple[str, ...] = KINDS) -> Scenario:
+    """`bars` bars of trading after the warm-up, with `signals` webhooks of these kinds spread over them."""
     begin_ms = START_MS + WARM_BARS * STEP_MS
     end_ms = begin_ms + bars * STEP_MS
     walked = _walk(random, WARM_BARS + bars + 2)
     times = sorted(random.randrange(begin_ms, end_ms) for _ in range(signals))
-    webhooks = tuple(_webhook(random, index, at_ms, _price(walked, at_ms)) for index, at_ms in enumerate(times))
+    webhooks = tuple(_webhook(random, kinds, index, at_ms, _price(walked, at_ms)) for index, at_ms in enumerate(times))
     return Scenario(walked, begin_ms, end_ms, webhooks, tuple(_people(random, begin_ms, end_ms)))
 
 
@@ -86,11 +88,10 @@ def _people(random: Random, begin_ms: int, end_ms: int) -> list[Person]:
     return sorted(acts, key=lambda item: item.at_ms)
 
 
-def _webhook(random: Random, index: int, at_ms: int, price: float) -> Webhook:
-    """Entries and exits of a few strategies, so that some find a position and some don't; of several kinds."""
+def _webhook(random: Random, kinds: tuple[str, ...], index: int, at_ms: int, price: float) -> Webhook:
+    """Entries and exits of a few strategies, so that some find a position and some don't."""
     mark = f"w{index}w"
-    kind = random.choice((_plain, _plain, _sized, _limit, _target, _nameless))
-    body = {"secret": SECRET, **kind(random, mark, at_ms, price)}
+    body = {"secret": SECRET, **_BODIES[random.choice(kinds)](random, mark, at_ms, price)}
     return Webhook(at_ms, json.dumps(body).encode(), mark)
 
 
@@ -134,3 +135,6 @@ def _target(random: Random, mark: str, at_ms: int, price: float) -> dict[str, An
         "signal_id": mark, "strategy_id": _strategy(random), "action": "TARGET", "instrument": "BTC/USDT",
         "target_position": random.choice(("0", "0.01", "0.05")),
     }  # fmt: skip
+
+
+_BODIES = {"plain": _plain, "sized": _sized, "limit": _limit, "target": _target, "nameless": _nameless}

@@ -30,6 +30,7 @@ RESENDS = 3
 MAX_ACTIONS = 200_000
 ACTIONS_PER_SIGNAL = 2_000
 STALLS_MS = (1_000, 20_000, 90_000, 600_000)
+QUEUED_MS = (1_000, 5_000)  # how long the platform holds a request back before an instance sees it
 HISTORY = 20_000
 # What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time.
 VENUES: tuple[dict[str, Any], ...] = (
@@ -116,7 +117,9 @@ class Simulation:
         return replace(
             ports, store=GatedStore(ports.store, self.faults, self.witness), bus=GatedBus(ports.bus, self.faults),
             timers=GatedTimers(ports.timers, self.faults),
-            venue=faulty_venues(ports.venue, self.faults, self.witness, self.clock),
+            venue=faulty_venues(
+                ports.venue, self.faults, self.witness, self.clock, self.venue.get("read_lag_ms", 0)
+            ),
         )  # fmt: skip
 
     def run(self) -> Result:
@@ -199,7 +202,7 @@ class Simulation:
         if response.status_code == 200:
             event_id = json.loads(response.get_data())["event_id"]
             self.answered.setdefault(webhook.mark, set()).add(event_id)
-            if self.faults.strikes("duplicate") or (self.play.twice and line.sent == 1):
+            if line.sent <= RESENDS and (self.faults.strikes("duplicate") or (self.play.twice and line.sent == 1)):
                 line.redial()
 
     # --- the storm -----------------------------------------------------------------------------------------------
@@ -235,7 +238,9 @@ class Simulation:
         if self.boundaries == self.play.crash_at or self.faults.strikes("crash"):
             self._crash(item)
         elif self.faults.strikes("stall"):
-            item.asleep_until_ms = self.clock.now_ms() + self.random.choice(STALLS_MS)
+            waits = item.stage == "ingestion" and item.handling.at == "start"
+            stall_ms = self.random.choice(QUEUED_MS if waits else STALLS_MS)
+            item.asleep_until_ms = self.clock.now_ms() + stall_ms
             self._tell(f"stall {item.handling.name} {item.handling.at}")
         else:
             item.handling.resume()
@@ -258,9 +263,11 @@ class Simulation:
         item.settle(item.handling.result)
 
     def _start_delivery(self) -> bool:
+        if len(self.active) >= MAX_IN_FLIGHT:
+            return False
         busy = {item.key for item in self.active}
-        waiting = [due for due in self.floor.due(12) if _identity(due) not in busy]
-        if not waiting or len(self.active) >= MAX_IN_FLIGHT:
+        waiting = [due for due in self.floor.due(12) if _identity(due) not in busy or self.faults.strikes("overlap")]
+        if not waiting:
             return False
         due = self.random.choice(waiting)
         if self.faults.strikes("delay"):

@@ -14,6 +14,7 @@ class Odds:
     blackout: float = 0.0  # every handler of every stage at once
     meddling: float = 0.0  # a person acts just when a handler is about to commit
     duplicate: float = 0.0
+    overlap: float = 0.0  # a message comes again while it is still being handled
     delay: float = 0.0
     stall: float = 0.0
     lost_commit_answer: float = 0.0
@@ -34,9 +35,9 @@ class Odds:
 def odds_of(random: Random) -> Odds:
     """Each seed has its own weather: most faults rare, one of them frequent."""
     odds = Odds(
-        crash=0.01, blackout=0.0005, meddling=0.004, duplicate=0.1, delay=0.1, stall=0.01, lost_commit_answer=0.01,
-        refused_commit=0.01, lost_publish=0.02, lost_mark=0.02, lost_timer=0.02, venue_timeout_before=0.05,
-        venue_timeout_after=0.1, venue_throttle=0.03, venue_hides=0.3,
+        crash=0.01, blackout=0.0005, meddling=0.004, duplicate=0.1, overlap=0.02, delay=0.1, stall=0.01,
+        lost_commit_answer=0.01, refused_commit=0.01, lost_publish=0.02, lost_mark=0.02, lost_timer=0.02,
+        venue_timeout_before=0.05, venue_timeout_after=0.1, venue_throttle=0.03, venue_hides=0.3,
     )  # fmt: skip
     worst = random.choice(list(Odds.__slots__))
     setattr(odds, worst, min(0.5, getattr(odds, worst) * 5))
