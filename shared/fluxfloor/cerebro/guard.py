@@ -15,6 +15,8 @@ from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose, Side
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 
+AT_ONCE = 40  # orders of one step; a commit takes only so much
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -58,12 +60,14 @@ def flattens(halts: Iterable[Halt | None]) -> bool:
 def flatten(
     book: RiskBook, instruments: dict[str, Instrument], cause: str, now_ms: int
 ) -> tuple[RiskBook, tuple[OrderIntent, ...]]:
-    """Exits for everything that is held and not already leaving, reserved in the book. `cause` makes the ids.
+    """Exits for what is held and not already leaving, reserved in the book. `cause` makes the ids.
 
-    What has no rules yet is left for the next time: to close the rest must not wait for it.
+    What has no rules yet is left for the next time, as is what comes after the first AT_ONCE: every fill brings one.
     """
-    intents = []
+    intents: list[OrderIntent] = []
     for key in sorted(book.positions):
+        if len(intents) == AT_ONCE:
+            break
         position = book.positions[key]
         rules = instruments.get(position.instrument_id)
         leaving = books.leaving_lots(book, position.strategy_id, position.instrument_id)

@@ -64,7 +64,10 @@ class Entry:
 
 
 def daily_loss(entry: Entry) -> Limit:
-    lost, most = books.daily_loss(entry.book), entry.limits.daily_loss_halts
+    """Where losses flatten sooner than they halt, nothing is opened that would be closed at once."""
+    flattens = entry.limits.daily_loss_flattens
+    lost, halts = books.daily_loss(entry.book), entry.limits.daily_loss_halts
+    most = halts if flattens is None else min(halts, flattens)
     today = f"{words.percent(lost)} lost" if lost > 0 else f"{words.percent(-lost)} made" if lost else "nothing lost"
     return _gate(Reason.DAILY_LOSS, lost < most, f"{today} today, entries stop at a loss of {words.percent(most)}")
 
@@ -158,23 +161,21 @@ def _turned(entry: Entry) -> Decimal:
 
 def margin(entry: Entry) -> Limit:
     """The hard one: should everything on its way fill at its worst price, with its fees, neither cash nor margin nor
-    leverage runs out."""
+    leverage runs out. Only what is paid in full takes cash."""
     rules, book, limits = entry.rules, entry.book, entry.limits
     worst = entry.price if entry.prices.limit is not None else entry.price * (ONE + books.WORST_MOVE)
     fee, slip, bound = worst * rules.taker_fee, worst - entry.price, worst * rules.margin_rate
     held, on_way = books.margin_held(book, entry.instruments), books.reserved(book, entry.instruments)
-    own = min(book.cash, book.equity - held) if rules.margin_rate == ONE else book.equity - held
-    free = own - on_way.margin - on_way.fees
     room = limits.margin_cap * (book.equity - on_way.fees - on_way.slippage) - held - on_way.margin
+    cash = book.cash - on_way.margin - on_way.fees if rules.margin_rate == ONE else room
     geared = limits.max_leverage * book.equity - books.exposure(book, entry.instruments) + _turned(entry)
     lots = min(
-        entry.lots_for(free, bound + fee),
+        entry.lots_for(cash, bound + fee),
         entry.lots_for(room, bound + limits.margin_cap * (fee + slip)),
         entry.lots_for(geared, entry.price),
     )
-    note = (
-        f"{entry.money(max(free, ZERO))} are free, and margin stays under {words.percent(limits.margin_cap)} of equity"
-    )
+    free, most = entry.money(max(min(cash, room), ZERO)), words.percent(limits.margin_cap)
+    note = f"{free} are free, and margin stays under {most} of equity"
     return Limit(name=Reason.MARGIN, allows_lots=lots, note=note)
 
 

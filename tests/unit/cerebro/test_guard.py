@@ -67,3 +67,13 @@ def test_what_has_no_rules_yet_does_not_keep_the_rest_from_being_closed():
     on = book(positions={**held(100), **held(5, rules=ETH)})
     known = {name: rules for name, rules in RULES.items() if name != ETH.instrument_id}
     assert [item.lots for item in guard.flatten(on, known, "cause", AT_MS)[1]] == [100]
+
+
+def test_a_crowd_of_positions_is_closed_in_several_steps():
+    on = book(positions={key: item for n in range(90) for key, item in held(1, strategy=f"s{n}").items()})
+    closed = 0
+    for step in range(3):
+        on, intents = guard.flatten(on, RULES, f"cause-{step}", AT_MS)
+        closed += len(intents)
+    assert closed == 90
+    assert guard.flatten(on, RULES, "more", AT_MS)[1] == ()

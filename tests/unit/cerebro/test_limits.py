@@ -74,6 +74,11 @@ def test_a_daily_loss_of_two_percent_stops_entries(lost, reason):
     assert decide(signal(), on).decision.reason is reason
 
 
+def test_nothing_is_opened_that_a_sooner_flattening_would_close_at_once():
+    on = book(9_890, day_start_equity=d(10_000))
+    assert decide(signal(), on, policy(daily_loss_flattens="0.011")).decision.reason is Reason.DAILY_LOSS
+
+
 def test_yesterdays_loss_does_not_stop_today():
     on = book(9_000, day="2026-09-20", day_start_equity=d(10_000))
     decided = decide(signal(), on)

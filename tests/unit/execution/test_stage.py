@@ -9,7 +9,7 @@ import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.errors import VenueRefused
+from fluxfloor.errors import CommitUnknown, VenueRefused
 from fluxfloor.execution.lifecycle import LEASE_MS, STALE_ENTRY_MS
 from fluxfloor.ports import Query
 from fluxfloor.runtime.runner import Outcome
@@ -349,15 +349,61 @@ def test_what_a_venue_can_not_do_is_refused_before_anything_is_sent(room, monkey
     assert room.at_venue() == []
 
 
+# --- answers that come late --------------------------------------------------------------------------------------
+
+
 def test_a_refusal_that_comes_after_the_order_was_seen_ends_nothing(tmp_path):
     class Contradicting(Moody):
         def place(self, placement):
             self.inner.place(placement)
-            room.clock.advance_to(room.clock.now_ms() + LEASE_MS)
-            room.floor.drain()
+            room.later(LEASE_MS)
             raise VenueRefused("what order?", code="unknown")
 
     room = ExecutionRoom(tmp_path, Contradicting)
-    room.ask(intent())
-    assert state(room) is S.FILLED
+    room.ask(resting())
+    assert states(room) == [S.OPEN]
     room.close()
+
+
+def test_an_answer_to_an_attempt_that_is_over_says_nothing_about_the_next(tmp_path):
+    """The first sender stalls; the exit is sent again and is alive, its answer lost; then the first is refused."""
+
+    class Stalled(Moody):
+        def place(self, placement):
+            if len(self.placed) != 1:
+                return super().place(placement)
+            self.placed.append(placement)
+            room.later(LEASE_MS)
+            room.venue.mood = "lost after"
+            room.later(6_000)
+            assert room.order("out").attempt == 2
+            assert state(room, "out") is S.UNKNOWN
+            raise VenueRefused("the placement arrived after its expiry", code="expired")
+
+    room = ExecutionRoom(tmp_path, Stalled)
+    buy_first(room)
+    room.ask(intent("out", Side.SELL))
+    assert room.order("out").attempt == 2
+    room.later(60_000)
+    assert states(room, "out")[-1] is S.FILLED
+    assert len(room.venue.placed) == 3
+    room.close()
+
+
+def test_who_is_not_sure_that_his_commit_was_the_one_does_not_send(room):
+    """The commit to `submitting` applied, and its answer was lost: somebody else may be sending by now."""
+    inner, lose = room.floor.store.commit, [True]
+
+    def commit(change):
+        inner(change)
+        submits = any(data.get("state") == "submitting" for data, _ in change.updates.values())
+        if submits and lose:
+            lose.clear()
+            raise CommitUnknown("no answer")
+
+    room.floor.store.commit = commit
+    room.ask(intent())
+    assert state(room) is S.SUBMITTING
+    assert room.venue.placed == []
+    room.later(60_000)
+    assert state(room) is S.EXPIRED
