@@ -35,18 +35,24 @@ def send(context: Context, order: Order) -> None:
 
 
 def _submit(work: Work, seen: Order, capabilities: Capabilities) -> None:
-    """The last look before the order leaves: an entry meets no halt and is not too late."""
-    (order,) = work.read(Order.key(seen.id))
+    """The last look before the order leaves: an entry meets no halt, and is not too late. The commit verifies that no
+    halt has come up meanwhile."""
+    entering = seen.intent.purpose is Purpose.ENTRY
+    halt_keys = [Halt.key(FLOOR), Halt.key(seen.intent.portfolio_id)] if entering else []
+    order, *halts = work.read_all([Order.key(seen.id), *halt_keys])
     if order is None or order.state is not OrderState.REQUESTED:
         return
-    stopped = _stopped(work, order)
-    if stopped:
-        state(work, lifecycle.end(order, OrderState.CANCELLED, stopped, work.now_ms))
-        return
+    halt = next((found for found in halts if found is not None), None)
     late = lifecycle.too_late(order, work.now_ms)
-    if late:
+    if halt is not None:
+        state(work, lifecycle.end(order, OrderState.CANCELLED, f"halted: {halt.reason}"[:500], work.now_ms))
+    elif late:
         state(work, lifecycle.end(order, OrderState.EXPIRED, late, work.now_ms))
-        return
+    else:
+        _leave(work, order, capabilities)
+
+
+def _leave(work: Work, order: Order, capabilities: Capabilities) -> None:
     if capabilities.single_flight:
         _take_lease(work, order)
     work.write(lifecycle.submit(order, capabilities, work.now_ms))
@@ -54,14 +60,6 @@ def _submit(work: Work, seen: Order, capabilities: Capabilities) -> None:
     expires_ms = order.intent.expires_ms
     if expires_ms is not None and expires_ms - work.now_ms < LONGEST_TIMER_MS:
         work.set_timer("check", order.id, expires_ms)
-
-
-def _stopped(work: Work, order: Order) -> str:
-    """Why an entry is halted; empty if it isn't. The commit verifies that no halt has come up meanwhile."""
-    if order.intent.purpose is not Purpose.ENTRY:
-        return ""
-    halts = work.read(Halt.key(FLOOR), Halt.key(order.intent.portfolio_id))
-    return next((f"halted: {halt.reason}"[:500] for halt in halts if halt is not None), "")
 
 
 def _take_lease(work: Work, order: Order) -> None:

@@ -56,11 +56,11 @@ def mark(closed: CandleClosed, work: Work) -> None:
     if not closed.traded:
         return
     keys = [Account.key(name) for name in sorted(work.settings.accounts)]
-    held = [account for account in work.read_all(keys) if account is not None and _holds(account, closed)]
-    if not held:
-        return
-    price = _price(closed, work)
-    for account in held:
+    quoted, *accounts = work.read_all([QuoteState.key(closed.candle.instrument_id), *keys])
+    price = _price(closed, quoted)
+    for account in accounts:
+        if account is None or not _holds(account, closed):
+            continue
         rules = instruments(work, account)
         marked = books.mark(account, rules[closed.candle.instrument_id], price, closed.close_ms)
         if marked is not account:
@@ -73,9 +73,8 @@ def _holds(account: Account, closed: CandleClosed) -> bool:
     return position is not None and bool(position.open_lots)
 
 
-def _price(closed: CandleClosed, work: Work) -> Decimal:
+def _price(closed: CandleClosed, quoted: QuoteState | None) -> Decimal:
     """Mid, where the market was quoted just after the close; else the close itself."""
-    (quoted,) = work.read(QuoteState.key(closed.candle.instrument_id))
     if quoted is not None and 0 <= quoted.quote.ts_event_ms - closed.close_ms <= QUOTE_GRACE_MS:
         return quoted.quote.mid
     return Decimal(repr(closed.candle.close))
