@@ -130,6 +130,12 @@ def _limit(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any
     }  # fmt: skip
 
 
+def _brief(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
+    """An order that the market won't reach, withdrawn after half a minute; each of a strategy of its own."""
+    limit = {"strategy_id": mark, "price": round(price * 0.97, 1), "expires_in_s": 30}
+    return {**_limit(random, mark, at_ms, price), **limit}
+
+
 def _target(random: Random, mark: str, at_ms: int, price: float) -> dict[str, Any]:
     return {
         "signal_id": mark, "strategy_id": _strategy(random), "action": "TARGET", "instrument": "BTC/USDT",
@@ -137,4 +143,4 @@ def _target(random: Random, mark: str, at_ms: int, price: float) -> dict[str, An
     }  # fmt: skip
 
 
-_BODIES = {"plain": _plain, "sized": _sized, "limit": _limit, "target": _target, "nameless": _nameless}
+_BODIES = {"plain": _plain, "sized": _sized, "limit": _limit, "brief": _brief, "target": _target, "nameless": _nameless}

@@ -1,0 +1,77 @@
+"""The real stages under crashes, blackouts, duplicates, reordering, delays, stalls, lost answers and a venue that times
+out: whatever the seed, the invariants hold. A failure names its seed, and the seed plays the failure again."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from fluxfloor.contracts.state import Account
+from fluxfloor.local import audit
+from fluxfloor.local.chaos.scheduler import VENUES, Play
+from fluxfloor.local.chaos.weather import Odds
+
+from tests.support.storms import canonical_flow, journal, play, played, violations
+
+SEEDS = range(24)
+SLICES = 8
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_any_storm_the_books_are_right_and_nothing_is_lost(seed: int) -> None:
+    assert violations(Play(seed)) == []
+
+
+def test_storms_do_everything_that_they_are_said_to_do() -> None:
+    faults: Counter[str] = Counter()
+    for seed in range(8):
+        faults.update(play(Play(seed)).faults)
+    assert set(faults) == set(Odds.__slots__)
+
+
+@pytest.mark.parametrize("venue", VENUES, ids=str)
+def test_every_kind_of_venue_is_survived(venue: dict[str, object]) -> None:
+    rough = {"venue_timeout_before": 0.3, "venue_timeout_after": 0.3, "venue_throttle": 0.2, "venue_hides": 0.5}
+    assert violations(Play(5, odds=Odds(crash=0.01, stall=0.01, **rough), venue=venue)) == []
+
+
+def test_the_same_seed_is_the_same_journal_byte_for_byte() -> None:
+    first, again, other = journal(Play(3)), journal(Play(3)), journal(Play(4))
+    assert first == again
+    assert first != other
+    assert first.count(b"\n") > 100
+
+
+# --- every crash point of the canonical flow ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def boundaries() -> int:
+    """How many there are from a webhook that enters to the books after the one that leaves."""
+    result = play(canonical_flow())
+    assert result.violations == []
+    return result.boundaries
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_a_crash_at_any_one_boundary_is_recovered_from(boundaries: int, part: int) -> None:
+    broken = {}
+    for crash_at in range(1 + part, boundaries + 1, SLICES):
+        result = play(canonical_flow(crash_at))
+        if result.violations:
+            crash = next(line for line in result.history if " crash " in line)
+            broken[f"{crash_at}: {crash}"] = result.violations
+    assert broken == {}
+
+
+def test_the_canonical_flow_enters_and_leaves() -> None:
+    with played(canonical_flow()) as (simulation, result):
+        floor = simulation.floor
+        states = [(row["intent"]["purpose"], row["state"]) for row in audit.rows(floor.store, "orders")]
+        assert sorted(state for state in states if state[0] == "exit") == [("exit", "filled")]
+        assert ("entry", "filled") in states
+        account = floor.context("reconciliation").read(Account.key("paper-main"))
+        assert account is not None
+        assert account.entries == 1 + len(states)  # the opening, and a fill for every order
+        stages = {handling.split()[3].split("#")[0] for handling in result.history if " done " in handling}
+        assert stages == set(floor.runners)
