@@ -158,7 +158,7 @@ def every_webhook_is_taken_once(journal: Journal, answered: dict[str, set[str]])
 
 
 def _mark(body: str, known: dict[str, set[str]]) -> str:
-    return next((mark for mark in known if f'"{mark}"' in body), "")
+    return next((text for text in body.split('"') if text in known), "")
 
 
 def one_decision_per_signal(journal: Journal) -> Iterator[str]:
