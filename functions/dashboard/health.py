@@ -8,8 +8,8 @@ from fluxfloor.contracts.events import EVENTS, ScheduleTicked
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE, Step
 from fluxfloor.contracts.state import StageHealth
-from fluxfloor.ports import Query, Ref, Store
-from fluxfloor.reporting.health import DELAYED_MS, RECENT_MS, Due, Seen, judge, look, told
+from fluxfloor.ports import Operator, Query, Ref, Store
+from fluxfloor.reporting.health import DELAYED_MS, OFFLINE_MS, RECENT_MS, Due, Seen, judge, look, told
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 from fluxfloor.topology import FLOOR_DATABASES, RELEASES, STAGES
@@ -22,7 +22,7 @@ def judge_stages(context: Context, tick: Fact) -> None:
     """One pass. An idle floor costs two empty queries and ten reads, and writes nothing."""
     now_ms, store = context.now_ms, context.ports.store
     kept = {row.id: row for row in _kept(store)}
-    seen = look(_steps(store, _since_ms(kept, now_ms), now_ms - DELAYED_MS), consumers)
+    seen = look(_steps(store, _since_ms(kept, now_ms), now_ms), consumers)
     done = _done(store, seen)
     judged = [judge(stage, seen, done, kept.get(stage), now_ms) for stage in STAGES]
     changed = [row for row in judged if kept.get(row.id) is not row]
@@ -67,16 +67,22 @@ def _since_ms(kept: dict[str, StageHealth], now_ms: int) -> int:
     return max(now_ms - FURTHEST_MS, min([now_ms - RECENT_MS, *waiting]))
 
 
-def _steps(store: Store, from_ms: int, until_ms: int) -> list[Step]:
-    """The newest steps that are old enough to be late on."""
-    found = []
+def _steps(store: Store, from_ms: int, now_ms: int) -> list[Step]:
+    """The newest steps that are old enough to be late on. On a busy floor they are all just old enough: then those that
+    are old enough to be offline on are looked at as well."""
+    found: dict[str, Step] = {}
     for database in FLOOR_DATABASES:
-        query = Query(
-            JOURNAL, (("at_ms", ">=", from_ms), ("at_ms", "<=", until_ms)), order_by="at_ms", descending=True,
-            limit=MAX_STEPS, database=database,
-        )  # fmt: skip
-        found += [Step.from_record(snapshot.data or {}) for snapshot in store.query(query)]
-    return found
+        for until_ms in (now_ms - DELAYED_MS, now_ms - OFFLINE_MS - 1):
+            page = store.query(_page(database, from_ms, until_ms))
+            found.update((row.ref.id, Step.from_record(row.data or {})) for row in page)
+            if len(page) < MAX_STEPS:
+                break
+    return list(found.values())
+
+
+def _page(database: str, from_ms: int, until_ms: int) -> Query:
+    span: tuple[tuple[str, Operator, Any], ...] = (("at_ms", ">=", from_ms), ("at_ms", "<=", until_ms))
+    return Query(JOURNAL, span, order_by="at_ms", descending=True, limit=MAX_STEPS, database=database)
 
 
 def _done(store: Store, seen: Seen) -> frozenset[str]:
