@@ -66,7 +66,14 @@ def record(context: Context, order: Order, answer: Answer, rules: Instrument) ->
         if not observed.order.state.terminal:
             _look_again(work, observed.order, answer)
 
-    context.step(cause(context, order, "outcome", context.now_ms), decide)
+    context.step(cause(context, order, "outcome", context.now_ms, *_said(answer)), decide)
+
+
+def _said(answer: Answer) -> tuple[object, ...]:
+    """What tells one answer from another that came in the same moment."""
+    if isinstance(answer, VenueOrder):
+        return answer.state, len(answer.fills)
+    return ("refused", answer.code) if isinstance(answer, VenueRefused) else ("nothing",)
 
 
 def _young(order: Order, now_ms: int) -> bool:

@@ -51,7 +51,7 @@ def refused(signal: Signal, rules: Instrument | None, refusal: Refusal) -> str:
 
 
 def because(signal: Signal) -> str:
-    """ "because of trend's cross back (ma_20 63,905)": the trigger, the values that were given for it, the sender."""
+    """ "because trend leaves on cross back (ma_20 63,905)": the trigger, the values given for it, the sender."""
     known = {name: value for name, value in signal.explanation.items() if name not in NOT_TOLD}
     trigger = str(known.pop("trigger", "") or "").replace("_", " ")
     values = [words.told(name, value) for name, value in known.items() if value is not None and value != ""]
@@ -59,7 +59,7 @@ def because(signal: Signal) -> str:
     if signal.sender_id not in ("floor", signal.strategy_id):
         return f"because {signal.sender_id} sent it for {signal.strategy_id}" + (f" ({said})" if said else "")
     if trigger:
-        return f"because of {signal.strategy_id}'s {trigger}" + (f" ({said})" if said else "")
+        return f"because {signal.strategy_id} leaves on {trigger}" + (f" ({said})" if said else "")
     return f"because {signal.strategy_id} saw {said}" if said else f"because {signal.strategy_id} said so"
 
 

@@ -37,7 +37,7 @@ def test_a_senders_word_is_his_and_quoted():
 def test_an_exit_names_its_trigger():
     wish = signal(Action.EXIT, explanation={"trigger": "cross_back", "ma_20": 49_800.0, "ma_100": 49_900.0})
     assert text(wish, book(positions=held(120))) == (
-        "SELL 0.012 BTC at about 50,000 USDT, because of trend's cross back (ma_20 49,800 and ma_100 49,900)"
+        "SELL 0.012 BTC at about 50,000 USDT, because trend leaves on cross back (ma_20 49,800 and ma_100 49,900)"
     )
 
 

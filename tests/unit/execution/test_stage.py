@@ -9,7 +9,7 @@ import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.errors import CommitUnknown, VenueRefused
+from fluxfloor.errors import CommitUnknown, OutcomeUnknown, VenueRefused
 from fluxfloor.execution.lifecycle import LEASE_MS, STALE_ENTRY_MS
 from fluxfloor.ports import Query
 from fluxfloor.runtime.runner import Outcome
@@ -367,22 +367,24 @@ def test_a_refusal_that_comes_after_the_order_was_seen_ends_nothing(tmp_path):
 
 def test_an_answer_to_an_attempt_that_is_over_says_nothing_about_the_next(tmp_path):
     """The first sender stalls; the exit is sent again and is alive, its answer lost; then the first is refused."""
+    meanwhile = []
 
     class Stalled(Moody):
         def place(self, placement):
-            if len(self.placed) != 1:
-                return super().place(placement)
             self.placed.append(placement)
-            room.later(LEASE_MS)
-            room.venue.mood = "lost after"
-            room.later(6_000)
-            assert room.order("out").attempt == 2
-            assert state(room, "out") is S.UNKNOWN
-            raise VenueRefused("the placement arrived after its expiry", code="expired")
+            if len(self.placed) == 2:  # the exit, the first time
+                room.later(LEASE_MS + 5_300)
+                meanwhile.append((room.order("out").attempt, state(room, "out")))
+                raise VenueRefused("the placement arrived after its expiry", code="expired")
+            order = self.inner.place(placement)
+            if len(self.placed) == 3:
+                raise OutcomeUnknown("timed out; it had arrived")
+            return order
 
     room = ExecutionRoom(tmp_path, Stalled)
     buy_first(room)
     room.ask(intent("out", Side.SELL))
+    assert meanwhile == [(2, S.UNKNOWN)]
     assert room.order("out").attempt == 2
     room.later(60_000)
     assert states(room, "out")[-1] is S.FILLED
