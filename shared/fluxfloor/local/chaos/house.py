@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fluxfloor.adapters.venues.file_data import FileMarketData, Series
 from fluxfloor.adapters.venues.paper import PaperOrder
@@ -22,11 +23,11 @@ STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconc
 LIMITS = {"max_open_positions": 100, "position_cap": "0.9", "exposure_cap": "0.9"}
 
 
-def settings() -> Settings:
+def settings(limits: dict[str, Any] | None = None) -> Settings:
     return load(
         overrides={
             "market": {"symbols": ["BTC/USDT"], "timeframes": ["15m"]},
-            "portfolios": {"main": {"limits": LIMITS}},
+            "portfolios": {"main": {"limits": {**LIMITS, **(limits or {})}}},
         }
     )
 
@@ -38,10 +39,11 @@ def open_floor(
     wrap: Callable[[Ports], Ports] | None = None,
     stages: tuple[str, ...] = STAGES_RUN,
     floor_type: type[Floor] = Floor,
+    limits: dict[str, Any] | None = None,
 ) -> Floor:
     source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock)
     secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
-    return floor_type(directory, settings(), clock, lambda _: source, secrets, wrap, stages)
+    return floor_type(directory, settings(limits), clock, lambda _: source, secrets, wrap, stages)
 
 
 def prepare(floor: Floor) -> None:

@@ -47,6 +47,7 @@ class Play:
     odds: Odds | None = None
     given: scenario.Scenario | None = None
     venue: dict[str, Any] | None = None
+    limits: dict[str, Any] | None = None  # of the portfolio, over the house's own
     twice: bool = False  # every message is delivered once more after it was acked
     crash_at: int | None = None  # the number of the one boundary at which a handler dies
     sweeps: bool = True  # does execution's sweep resume orders?
@@ -104,7 +105,7 @@ class Simulation:
         self.scenario = play.given or scenario.make(self.random, signals, bars=4)
         self.clock = VirtualClock(self.scenario.begin_ms)
         self.witness = Witness()
-        self.floor = house.open_floor(directory, self.clock, self.scenario.bars, self._gated)
+        self.floor = house.open_floor(directory, self.clock, self.scenario.bars, self._gated, limits=play.limits)
         self.people = people.People(self.floor, self.witness)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
