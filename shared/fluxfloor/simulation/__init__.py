@@ -1,0 +1,1 @@
+"""Backtests: the compiled loop, sweeps over it, and the tools that keep its results honest."""
