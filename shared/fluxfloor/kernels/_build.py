@@ -83,11 +83,12 @@ class PackageLocator(InTreeCacheLocator):
 
 
 def kernel(function: Kernel) -> Kernel:
-    """Compiles on first call, or loads from the cache. Division follows IEEE (1/0 is inf), as in NumPy."""
+    """Compiles on first call, or loads from the cache. It runs without the interpreter's lock, so that threads may share
+    the work; division follows IEEE (1/0 is inf), as in NumPy."""
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{PackageLocator.__name__}"
     try:
-        compiled: Any = numba.njit(cache=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
     KERNELS[function.__name__] = compiled
