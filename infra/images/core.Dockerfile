@@ -17,9 +17,9 @@ ENV PATH=/venv/bin:$PATH PYTHONPATH=/floor PYTHONUNBUFFERED=1
 ENV NUMBA_CPU_NAME=x86-64-v3
 ENV NUMBA_CPU_FEATURES=+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+crc32,+cx16,+cx8,+f16c,+fma,+fxsr,+lzcnt,+mmx,+movbe,+popcnt,+sahf,+sse,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3,+xsave
 WORKDIR /floor
-# The cache lies beside the kernels, and Numba uses it only where it could also write to it.
+# The cache lies beside what is compiled, and Numba uses it only where it could also write to it.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /floor \
- && chown -R floor /floor/fluxfloor/kernels
+ && find /floor/fluxfloor -name __pycache__ -exec chown floor {} +
 USER floor
 # One process fills the cache; a second one proves that it finds everything there.
 RUN python -c "from fluxfloor.kernels import warm; warm.warm(); assert not warm.cold(), warm.cold()"

@@ -1,13 +1,16 @@
 """How kernels are compiled: for one pinned CPU target, cached beside their source, never stale.
 
 Numba stamps a cached function with its own file only, so an edited helper in another file would leave its cached
-callers stale. Here the stamp is a digest of the whole package. The cache lies in this folder's `__pycache__`, so an
-image that copies the folder copies the warm cache with it; where that is read-only, a private copy is used.
+callers stale. Here the stamp is a digest of whole folders: this one, the function's own, and those of the kernels that
+its module imports. So a strategy or a backtest loop elsewhere in the house is `@kernel` as well. The cache lies in the
+`__pycache__` of the function's folder: who copies the folder copies the warm cache with it. Where that is read-only, a
+private copy is used.
 """
 
 from __future__ import annotations
 
 import atexit
+import inspect
 import os
 import shutil
 import tempfile
@@ -15,6 +18,7 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
@@ -49,47 +53,69 @@ config.reload_config()  # somebody may have imported Numba before us
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 KERNELS: dict[str, Any] = {}
-"""Every compiled function of the package by name, helpers included."""
+"""Every compiled function: by its name if it lives in this folder, else as `strategies.trend.decide`."""
+ROOMS: dict[Callable[..., Any], frozenset[Path]] = {}
+"""The folders whose source decides what a kernel's machine code is, by the kernel's plain function."""
 
 
 @cache
-def source_digest() -> bytes:
+def folder_digest(folder: Path) -> bytes:
     state = blake2b(digest_size=16)
-    for path in sorted(HOME.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         state.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return state.digest()
 
 
 @cache
-def cache_directory() -> Path:
-    beside = HOME / "__pycache__"
-    if os.access(beside if beside.exists() else HOME, os.W_OK):
+def cache_directory(folder: Path = HOME) -> Path:
+    """Where the kernels of that folder are cached."""
+    beside = folder / "__pycache__"
+    if os.access(beside if beside.exists() else folder, os.W_OK):
         return beside
-    own = Path(tempfile.mkdtemp(prefix="fluxfloor-kernels-"))
+    own = Path(tempfile.mkdtemp(prefix=f"fluxfloor-{folder.name}-"))
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     if beside.exists():
         shutil.copytree(beside, own, dirs_exist_ok=True)
     return own
 
 
+def rooms_of(function: Callable[..., Any]) -> frozenset[Path]:
+    """Its own folder, this one, and whatever the kernels that its module imports depend on in their turn."""
+    found = {HOME, Path(inspect.getfile(function)).parent}
+    for value in function.__globals__.values():
+        for used in vars(value).values() if isinstance(value, ModuleType) else (value,):
+            found |= ROOMS.get(getattr(used, "py_func", None), frozenset())  # type: ignore[arg-type]
+    return frozenset(found)
+
+
 class PackageLocator(InTreeCacheLocator):
     """Where a kernel's cache lies, and what makes it stale."""
 
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
+        self._folder = Path(py_file).parent
+        self._rooms = rooms_of(py_func)
+
     def get_cache_path(self) -> str:
-        return str(cache_directory())
+        return str(cache_directory(self._folder))
 
     def get_source_stamp(self) -> bytes:
-        return source_digest()
+        return b"".join(folder_digest(room) for room in sorted(self._rooms))
 
 
 def kernel(function: Kernel) -> Kernel:
-    """Compiles on first call, or loads from the cache. It runs without the interpreter's lock, so that threads may share
-    the work; division follows IEEE (1/0 is inf), as in NumPy."""
+    """Compiles on first call, or loads from the cache; a function that no file holds is not cached.
+
+    It runs without the interpreter's lock, so that threads may share the work. Division follows IEEE, as in NumPy.
+    """
+    path = Path(inspect.getfile(function))
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{PackageLocator.__name__}"
     try:
-        compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(cache=path.exists(), nogil=True, error_model="numpy")(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
-    KERNELS[function.__name__] = compiled
+    ROOMS[function] = rooms_of(function)
+    module = function.__module__.removeprefix("fluxfloor.")
+    KERNELS[function.__name__ if path.parent == HOME else f"{module}.{function.__name__}"] = compiled
     return cast("Kernel", compiled)

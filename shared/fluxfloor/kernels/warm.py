@@ -1,6 +1,13 @@
-"""Fills the compile cache before anybody waits for it, and proves that it was hit."""
+"""Fills the compile cache before anybody waits for it, and proves that it was hit.
+
+python -m fluxfloor.kernels.warm [--prove] [MODULE …]    MODULE: another room's, with a `warm()` of its own
+Says what had to be compiled; with --prove that nothing had to, or it fails.
+"""
 
 from __future__ import annotations
+
+import importlib
+import sys
 
 import numpy as np
 
@@ -36,4 +43,19 @@ def cold() -> list[str]:
     return [name for name in kernels.__all__ if name in KERNELS and not KERNELS[name].signatures]
 
 
+def main(words: list[str]) -> str:
+    """Returns what is wrong, or an empty text."""
+    warm()
+    for module in (word for word in words if word != "--prove"):
+        importlib.import_module(module).warm()
+    compiled = misses()
+    print(f"compiled: {', '.join(sorted(compiled)) or 'nothing, all were in the cache'}")
+    if cold():
+        return f"never called: {', '.join(cold())}"
+    return "the cache was not warm" if compiled and "--prove" in words else ""
+
+
 __all__ = ["cache_directory", "cold", "misses", "warm"]
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]) or None)

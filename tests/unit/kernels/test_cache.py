@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fluxfloor.kernels import _build, warm
@@ -21,6 +22,22 @@ from fluxfloor.kernels.returns import log_return
 @kernel
 def probe(x):
     return log_return(x, np.int64(1))[-1]
+"""
+ELSEWHERE = """
+from __future__ import annotations
+import numpy as np
+from fluxfloor.kernels._build import kernel
+from {source} import {name} as inner
+
+@kernel
+def {own}(x):
+    return {factor} * inner(x)
+"""
+RUN_ELSEWHERE = """
+import json, numpy as np
+from fluxfloor.loops.loop import loop
+from fluxfloor.kernels import warm
+print(json.dumps([loop(np.exp(np.arange(4.0))), warm.misses(), ""]))
 """
 RUN = """
 import json, numpy as np
@@ -41,9 +58,9 @@ def package(tmp_path: Path) -> Path:
     return home / "kernels"
 
 
-def run(package: Path) -> tuple[float, int, str]:
+def run(package: Path, code: str = RUN) -> tuple[float, Any, str]:
     env = {**os.environ, "PYTHONPATH": str(package.parent.parent)}
-    done = subprocess.run([sys.executable, "-c", RUN], env=env, check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
     answer, misses, directory = json.loads(done.stdout)
     return answer, misses, directory
 
@@ -57,9 +74,57 @@ def test_the_second_process_compiles_nothing_and_an_edited_helper_is_never_stale
     assert run(package)[:2] == (2.0, 0)
 
 
+def test_a_kernel_of_another_room_is_cached_there_and_stale_when_any_room_it_calls_into_changes(package: Path) -> None:
+    house = package.parent
+    for room in ("plans", "loops"):
+        (house / room).mkdir()
+        (house / room / "__init__.py").touch()
+    plan, loop = house / "plans" / "plan.py", house / "loops" / "loop.py"
+    plan.write_text(ELSEWHERE.format(source="fluxfloor.kernels.probe", name="probe", own="plan", factor=2.0))
+    loop.write_text(ELSEWHERE.format(source="fluxfloor.plans.plan", name="plan", own="loop", factor=5.0))
+    helper = package / "returns.py"
+    assert run(package, RUN_ELSEWHERE)[:2] == (
+        10.0,
+        {"log_return": 1, "probe": 1, "plans.plan.plan": 1, "loops.loop.loop": 1},
+    )
+    assert run(package, RUN_ELSEWHERE)[:2] == (10.0, {})
+    assert list((house / "loops" / "__pycache__").glob("loop.loop-*.nbc"))
+    assert list((house / "plans" / "__pycache__").glob("plan.plan-*.nbc"))
+    plan.write_text(plan.read_text().replace("2.0", "3.0"))
+    assert run(package, RUN_ELSEWHERE)[:2] == (15.0, {"plans.plan.plan": 1, "loops.loop.loop": 1})
+    helper.write_text(helper.read_text().replace("np.log(close[i]", "2.0 * np.log(close[i]"))
+    answer, misses, _ = run(package, RUN_ELSEWHERE)
+    assert answer == 30.0
+    assert {"plans.plan.plan", "loops.loop.loop", "probe", "log_return"} == set(misses)
+    assert run(package, RUN_ELSEWHERE)[:2] == (30.0, {})
+
+
+def test_a_function_that_no_file_holds_is_compiled_all_the_same() -> None:
+    space: dict[str, Any] = {"__name__": "fluxfloor.example", "kernel": _build.kernel}
+    exec(compile("@kernel\ndef twice(x):\n    return 2.0 * x", "nowhere.py", "exec"), space)
+    assert space["twice"](4.0) == 8.0
+    assert "example.twice" in _build.KERNELS
+    del _build.KERNELS["example.twice"]
+
+
 def test_warming_leaves_no_public_kernel_cold() -> None:
     warm.warm()
     assert warm.cold() == []
+
+
+def test_the_warming_program_says_what_it_compiled_and_proves_the_next_one_compiles_nothing(package: Path) -> None:
+    (package.parent / "plans").mkdir()
+    (package.parent / "plans" / "__init__.py").touch()
+    plan = package.parent / "plans" / "warm.py"
+    source = ELSEWHERE.format(source="fluxfloor.kernels.probe", name="probe", own="plan", factor=2.0)
+    plan.write_text(source + "\ndef warm():\n    plan(np.exp(np.arange(4.0)))\n")
+    command = [sys.executable, "-m", "fluxfloor.kernels.warm", "--prove", "fluxfloor.plans.warm"]
+    env = {**os.environ, "PYTHONPATH": str(package.parent.parent)}
+    cold, warmed = (subprocess.run(command, env=env, check=False, capture_output=True, text=True) for _ in range(2))
+    assert cold.returncode == 1
+    assert cold.stderr == "the cache was not warm\n"
+    assert all(f" {name}" in cold.stdout for name in ("plans.warm.plan", "sma", "latest"))
+    assert (warmed.returncode, warmed.stdout) == (0, "compiled: nothing, all were in the cache\n")
 
 
 def test_a_cache_that_cannot_be_written_is_copied_and_stays_warm(
@@ -67,10 +132,9 @@ def test_a_cache_that_cannot_be_written_is_copied_and_stays_warm(
 ) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "row.latest-1.nbi").write_bytes(b"warm")
-    monkeypatch.setattr(_build, "HOME", package)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(_build.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "own"))
-    directory = _build.cache_directory.__wrapped__()
+    directory = _build.cache_directory.__wrapped__(package)
     assert directory == tmp_path / "own"
     assert (directory / "row.latest-1.nbi").read_bytes() == b"warm"
 
