@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from fluxfloor.cli import show
+from fluxfloor.reporting.operations import Counts
 from fluxfloor.topology import STAGES
 
 
@@ -56,11 +57,15 @@ def why(
         raise typer.Exit(1)
 
 
-def cost(as_json: Annotated[bool, typer.Option("--json", help="The bills as JSON.")] = False) -> None:
-    """Print the monthly bill at list prices: idle, and at 100 and 10,000 signals a day."""
+def cost(
+    design: Annotated[bool, typer.Option(help="From the design's counts alone, without playing anything.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The bills as JSON.")] = False,
+) -> None:
+    """Print the monthly bill at list prices: idle, and at 100 and 10,000 signals a day. What a signal, a bar and a job
+    cost is counted in a short play of the packaged sample through the real stages."""
     from fluxfloor.reporting.cost import bills
 
-    found = bills()
+    found = bills(None if design else _counted())
     if as_json:
         typer.echo(json.dumps([asdict(bill) for bill in found]))
         return
@@ -73,3 +78,10 @@ def cost(as_json: Annotated[bool, typer.Option("--json", help="The bills as JSON
             table.add_row(service, f"{listed:.2f}", f"{billed:.2f}")
         table.add_row("all", f"{bill.list_usd:.2f}", f"{bill.billed_usd:.2f}", style="bold")
         show.console.print(table)
+
+
+def _counted() -> Counts:
+    from fluxfloor.local.measuring import measured
+
+    with show.console.status("Counting what the stages do …"):
+        return measured()

@@ -67,7 +67,7 @@ class Replay:
     def run(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> dict[str, Any]:
         """Returns the counts, as `fluxfloor replay --json` prints them."""
         started = time.perf_counter()
-        self._open()
+        self.begin()
         moments = list(self.recording.moments())
         bars = 0
         for done, (at_ms, hook) in enumerate(moments):
@@ -87,7 +87,7 @@ class Replay:
         self.wall_s = time.perf_counter() - started
         return self.report()
 
-    def _open(self) -> None:
+    def begin(self) -> None:
         """Policies and senders from the settings, the instrument's rules, and the account's opening balance."""
         apply_settings(self.floor.context("api"))
         self.floor.tick("market", "catalog")

@@ -1,8 +1,8 @@
 """What each stage does for a signal, a bar and a run of a job: the operations that are paid for.
 
-`by_design()` walks the topology with the design's own count of a hop. Where the design gives no number (how an order is
-followed to its end, what a job finds) the count was taken in a replay of the packaged sample on the paper venue, whose
-own documents lie in the same store. Counts measured in another replay replace these one for one.
+`by_design()` walks the topology with the design's own count of a hop: an upper bound for a signal, and what a bill is
+worked out from where nothing can be played. Counts that were taken in a play (`local.measuring`) replace these one for
+one; a test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ HOP = OperationCounts(invocations=1, steps=1, reads=3, writes=4, deletes=1, cpu_
 ORDER = OperationCounts(
     invocations=2, steps=3, reads=18, writes=15, deletes=1, kept=4, cpu_ms=2, rounds=24, timers=2
 )  # fmt: skip
+# A fill is booked in one step and compared with the venue in another; a person is told in a step of its own, so that
+# he is not told twice.
+COMPARED = OperationCounts(steps=1, reads=2, rounds=4)
+TOLD = OperationCounts(steps=1, kept=1)
 FACTS: dict[str, dict[str, dict[str, float]]] = {
     # Upper bounds: every signal becomes an order that is reported open and filled; a position is open at every bar.
     SIGNAL: {
@@ -81,6 +85,7 @@ FACTS: dict[str, dict[str, dict[str, float]]] = {
     BAR: {"market": {"candles.closed": 1}, "reconciliation": {"accounts.updated": 1}},
     WATCHED_BAR: {"market": {"candles.closed": 1}},
 }
+ALSO_LOOKS = ("execution/sweep", "exports/sweep", "alerts/sweep")  # for what they began and did not end
 KEEPS = ("dashboard", "reconciliation")  # their documents stay: rows, ledger entries
 
 
@@ -108,6 +113,8 @@ def _flow(cause: str) -> dict[str, OperationCounts]:
         if name == "execution":
             done += ORDER * stated.get("cerebro", {}).get("orders.requested", 0)
         done += OperationCounts(kept=hops if name in KEEPS else 0)
+        if cause == SIGNAL:
+            done += {"reconciliation": COMPARED, "alerts": TOLD}.get(name, OperationCounts())
         flow[name] = done
     return {name: done for name, done in flow.items() if done != OperationCounts()}
 
@@ -127,13 +134,13 @@ def _first_cause(cause: str, stage: str) -> OperationCounts:
 
 def _job(stage: StageSpec, job: str) -> OperationCounts:
     """A run that finds nothing: one query a database. Those that always find something are told apart."""
-    looked = len(stage.databases)
+    looked = len(stage.databases) + (f"{stage.name}/{job}" in ALSO_LOOKS)
     run = OperationCounts(invocations=1, reads=looked, cpu_ms=4, rounds=looked)
     more = {
         "market/pull": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
-        "market/catalog": OperationCounts(steps=1, reads=1, writes=2, rounds=2, wait_ms=1_500),
+        "market/catalog": OperationCounts(steps=2, reads=1, writes=4, rounds=3, wait_ms=1_500),
         "market/archive": OperationCounts(reads=12, blob_reads=6, blob_writes=6, cpu_ms=60, rounds=18),
-        "dashboard/health": OperationCounts(reads=10, rounds=2),
+        "dashboard/health": OperationCounts(steps=1, reads=16, writes=4, rounds=3),
         "exports/daily": OperationCounts(reads=200, blob_writes=4, cpu_ms=200, rounds=8),
         "reconciliation/sweep": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
     }
