@@ -6,10 +6,11 @@ import sys
 
 import typer
 
-from fluxfloor.cli import demo, emulators, inspect, replay, run
+from fluxfloor.cli import bench, demo, emulators, inspect, replay, run
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("bench")(bench.bench)
 app.command("replay")(replay.replay)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
