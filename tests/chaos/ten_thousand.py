@@ -42,7 +42,7 @@ def _hook(number: int, at_ms: int) -> scenario.Webhook:
     mark = f"w{number}w"
     body = {
         "secret": scenario.SECRET, "id": mark, "ticker": "BTCUSDT", "strategy": f"outside-{strategy}",
-        "action": ("buy", "sell")[turn % 2], "quantity": "0.002",
+        "action": ("buy", "sell")[turn % 2], "quantity": "0.002", "expected_alpha": "0.5",
     }  # fmt: skip
     return scenario.Webhook(at_ms, json.dumps(body).encode(), mark)
 
@@ -50,7 +50,7 @@ def _hook(number: int, at_ms: int) -> scenario.Webhook:
 def figures(simulation: Simulation, result: Result, wall_s: float) -> dict[str, Any]:
     store = simulation.floor.store
     decisions = Counter(
-        fact["data"]["decision"]["verdict"] for fact in audit.facts(store) if fact["type"] == "decisions.made.v1"
+        fact["data"]["decision"]["reason"] for fact in audit.facts(store) if fact["type"] == "decisions.made.v1"
     )
     received = sum(fact["type"] == "signals.received.v1" for fact in audit.facts(store))
     orders = audit.rows(store, "orders")

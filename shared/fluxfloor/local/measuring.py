@@ -59,7 +59,7 @@ def _count(replay: Replay, floor: CountingFloor) -> dict[str, dict[str, Operatio
     idle = _filed(floor, lambda: _idle(replay, last_ms + 2 * HOUR_MS // 3))
     counts: dict[str, dict[str, Any]] = {cause: _each(stages, 1) for cause, stages in idle.items()}
     later = closes[WARM_UP_BARS : WARM_UP_BARS + 2 * ROUND_TRIPS]
-    played = _filed(floor, lambda: [_signal(replay, at_ms, number) for number, at_ms in enumerate(later)])
+    played = _filed(floor, lambda: _signals(replay, later))
     counts[SIGNAL] = _each(played[SIGNAL], len(later))
     counts[BAR] = _less(_each(played[PULL], len(later)), counts[PULL])
     return counts
@@ -87,6 +87,11 @@ def _idle(replay: Replay, at_ms: int) -> None:
         replay.clock.advance_to(moment)
         replay.floor.tick(stage, job, moment)
         replay.floor.drain()
+
+
+def _signals(replay: Replay, closes: list[int]) -> None:
+    for number, at_ms in enumerate(closes):
+        _signal(replay, at_ms, number)
 
 
 def _signal(replay: Replay, at_ms: int, number: int) -> None:
