@@ -262,6 +262,12 @@ def test_a_query_orders_and_limits(rows: Store) -> None:
     assert ids(rows, Query("rows", odd, order_by="ts", descending=True, limit=2)) == ["r5", "r3"]
 
 
+def test_a_query_that_orders_passes_over_what_lacks_the_field(rows: Store) -> None:
+    create(rows, Ref("rows", "r0"), portfolio_id="odd")
+    assert "r0" in ids(rows, Query("rows"))
+    assert ids(rows, Query("rows", order_by="ts")) == ["r1", "r2", "r3", "r4", "r5"]
+
+
 def test_a_query_answers_with_what_a_read_would(rows: Store) -> None:
     (found,) = rows.query(Query("rows", (("ts", "==", 4),)))
     assert found == read(rows, Ref("rows", "r4"))

@@ -80,9 +80,10 @@ class SqliteStore:
             clause, bound = _clause(name, operator, value)
             where.append(clause)
             values.append(bound)
-        order = (
-            f"ORDER BY {_field(query.order_by)} {'DESC' if query.descending else 'ASC'}, id" if query.order_by else ""
-        )
+        order = ""
+        if query.order_by:  # Firestore finds only documents that have the field
+            where.append(f"{_field(query.order_by)} IS NOT NULL")
+            order = f"ORDER BY {_field(query.order_by)} {'DESC' if query.descending else 'ASC'}, id"
         sql = f"SELECT id, token, data FROM documents WHERE {' AND '.join(where)} {order} LIMIT {int(query.limit)}"
         with repeatable("query"):
             rows = self._connection(query.database).execute(sql, values).fetchall()
