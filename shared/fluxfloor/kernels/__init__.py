@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fluxfloor.kernels.curves import drawdown
 from fluxfloor.kernels.recursive import atr, ema, macd, rsi
+from fluxfloor.kernels.resampling import block_order, paths, stationary_order
 from fluxfloor.kernels.returns import log_return
 from fluxfloor.kernels.row import WARM_UP_BARS, Row, latest
 from fluxfloor.kernels.windows import donchian, rolling_median, rolling_std, sma, zscore
 
 __all__ = [
-    "WARM_UP_BARS", "Row", "atr", "donchian", "ema", "latest", "log_return", "macd", "rolling_median", "rolling_std",
-    "rsi", "sma", "zscore",
+    "WARM_UP_BARS", "Row", "atr", "block_order", "donchian", "drawdown", "ema", "latest", "log_return", "macd",
+    "paths", "rolling_median", "rolling_std", "rsi", "sma", "stationary_order", "zscore",
 ]  # fmt: skip

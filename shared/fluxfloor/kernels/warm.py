@@ -30,6 +30,10 @@ def warm() -> None:
     kernels.zscore(close, 20)
     kernels.donchian(high, low, 20)
     kernels.log_return(close, 1)
+    times, chances = np.arange(400), np.full((1, 400), 0.5)
+    kernels.drawdown(close, times, 100.0, -1)
+    kernels.paths(close / 1e4, kernels.stationary_order(np.zeros((1, 400), np.int64), chances, 10.0))
+    kernels.block_order(np.zeros((1, 40), np.int64), 400, 10)
 
 
 def misses() -> dict[str, int]:
