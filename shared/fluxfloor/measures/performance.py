@@ -141,9 +141,9 @@ def sharpe(returns: Floats, per_year: float, risk_free: float = RISK_FREE) -> fl
 
 
 def sortino(returns: Floats, per_year: float, risk_free: float = RISK_FREE) -> float | None:
-    """mean(excess) / downside deviation * sqrt(periods a year); None without a return below the risk-free rate."""
+    """mean(excess) / downside deviation * sqrt(periods a year); None where Sharpe is, or when no return falls short."""
     over = excess(returns, per_year, risk_free)
-    if over.size < 2:
+    if over.size < 2 or float(np.std(over)) < _FLAT:
         return None
     below = np.minimum(over, 0.0)
     downside = sqrt(float(below @ below) / over.size)
@@ -192,7 +192,7 @@ def _held(run: Run) -> NDArray[np.bool_]:
 def _because(whys: dict[str, str], name: str, value: float | None, returns: Floats, least: int = 2) -> float | None:
     if value is None:
         few = f"needs {least} daily returns, there are {returns.size}"
-        flat = "no return falls below the risk-free rate" if name == "sortino" else "the returns do not deviate"
+        flat = "the returns do not deviate" if name == "sharpe" or "sharpe" in whys else "no return falls short"
         whys[name] = few if returns.size < least else flat
     return value
 
