@@ -1,0 +1,268 @@
+"""Definition `floor-2`: floor-1's features and what regimes, filters and adaptive strategies need, live and in batch.
+
+Both come from one function over whole columns. A long history is cut into tiles that each begin LOOKBACK_BARS early:
+their scratch columns stay in the processor's cache, and no value comes from fewer bars than the live row's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels.adaptive import (
+    adaptive_kama,
+    adaptive_period,
+    adaptive_rsi,
+    adaptive_sma,
+    faded_kama,
+    volatility_ratio,
+)
+from fluxfloor.kernels.recursive import adx, atr, ema, macd, rsi
+from fluxfloor.kernels.regimes import confirmed, trend_regime, volatility_regime
+from fluxfloor.kernels.returns import log_return
+from fluxfloor.kernels.row import WARM_UP_BARS
+from fluxfloor.kernels.spread import corwin_schultz
+from fluxfloor.kernels.windows import (
+    bollinger,
+    donchian,
+    efficiency_ratio,
+    linear_regression,
+    rolling_median,
+    rolling_std,
+    sma,
+    zscore,
+)
+
+Array = NDArray[np.float64]
+Places = NDArray[np.int64]
+bars: Any = np.int64
+
+LOOKBACK_BARS = 400
+TILE_BARS = 2_048
+
+
+class Row2(NamedTuple):
+    """Prices in the instrument's quote currency; returns natural logarithms; regimes are the codes of `regimes`."""
+
+    close: float
+    log_return_1: float
+    log_return_3: float
+    log_return_6: float
+    volatility_14: float  # standard deviation (ddof 1) of the last 14 one-bar log returns, times √14
+    rsi_14: float
+    macd: float
+    macd_signal: float
+    macd_histogram: float
+    atr_14: float
+    atr_median_100: float
+    zscore_price_20: float
+    ma_20: float
+    ma_100: float
+    trend_strength: float  # |ma_20 - ma_100| / atr_14; 0 where nothing has moved
+    donchian_lower_20: float  # of the 20 bars before this one
+    donchian_upper_20: float
+    ema_20: float
+    kama_10: float  # with a memory of 300 bars, like the three adaptive ones
+    efficiency_ratio_10: float
+    adaptive_kama_10: float
+    adx_14: float
+    plus_di_14: float
+    minus_di_14: float
+    slope_50: float  # price a bar
+    r2_50: float
+    bollinger_lower_20: float
+    bollinger_middle_20: float
+    bollinger_upper_20: float
+    atr_mean_50: float
+    volatility_ratio: float  # atr_14 / atr_mean_50; 1 where nothing has moved
+    regime_raw: float  # -1 down, 0 neutral, 1 up, 2 reverting
+    regime: float  # the last raw one that stood for three bars
+    volatility_regime_raw: float  # -1 calm, 0 usual, 1 wild
+    volatility_regime: float
+    adaptive_period_14: float  # bars: 10, 14 or 18
+    adaptive_rsi_14: float  # over adaptive_period_14
+    adaptive_ma_20: float  # over 14, 20 or 26 bars
+    volume_ratio_20: float  # against the mean of the 20 bars before this one; 0 where none of them traded
+    gap: float  # open / last close - 1
+    spread_estimate_20: float  # Corwin-Schultz, mean of 20 pairs of bars; a fraction of the price
+
+
+AT: Any = Row2(*range(len(Row2._fields)))  # type: ignore[arg-type]
+"""The place of each column in a full row."""
+
+
+@kernel
+def _put(out: Array, place: int, values: Array) -> None:
+    if place >= 0:
+        row = out[place]
+        for i in range(values.size):
+            row[i] = values[i]
+
+
+@kernel
+def _before(values: Array, lag: int) -> Array:
+    """The column as it was `lag` bars ago."""
+    out = np.full(values.size, np.nan)
+    if values.size > lag:
+        out[lag:] = values[: values.size - lag]
+    return out
+
+
+@kernel
+def _prices(out: Array, at: Places, open: Array, high: Array, low: Array, close: Array, volume: Array) -> None:
+    _put(out, at[AT.close], close)
+    one_bar = log_return(close, bars(1))
+    _put(out, at[AT.log_return_1], one_bar)
+    if at[AT.log_return_3] >= 0:
+        _put(out, at[AT.log_return_3], log_return(close, bars(3)))
+    if at[AT.log_return_6] >= 0:
+        _put(out, at[AT.log_return_6], log_return(close, bars(6)))
+    if at[AT.volatility_14] >= 0:
+        _put(out, at[AT.volatility_14], rolling_std(one_bar, bars(14), bars(1)) * np.sqrt(14.0))
+    if at[AT.zscore_price_20] >= 0:
+        _put(out, at[AT.zscore_price_20], zscore(close, bars(20)))
+    if at[AT.donchian_lower_20] >= 0 or at[AT.donchian_upper_20] >= 0:
+        lower, upper = donchian(high, low, bars(20))
+        _put(out, at[AT.donchian_lower_20], _before(lower, bars(1)))
+        _put(out, at[AT.donchian_upper_20], _before(upper, bars(1)))
+    if at[AT.volume_ratio_20] >= 0:
+        _put(out, at[AT.volume_ratio_20], _share(volume, _before(sma(volume, bars(20)), bars(1))))
+    if at[AT.gap] >= 0:
+        _put(out, at[AT.gap], open / _before(close, bars(1)) - 1.0)
+    if at[AT.spread_estimate_20] >= 0:
+        _put(out, at[AT.spread_estimate_20], corwin_schultz(high, low, close, bars(20)))
+
+
+@kernel
+def _share(part: Array, whole: Array) -> Array:
+    """part / whole; 0 where the whole is 0."""
+    out = np.empty(part.size)
+    for i in range(part.size):
+        out[i] = 0.0 if whole[i] == 0.0 else part[i] / whole[i]
+    return out
+
+
+@kernel
+def _averages(out: Array, at: Places, close: Array, ranges: Array) -> None:
+    ma_20, ma_100 = sma(close, bars(20)), sma(close, bars(100))
+    _put(out, at[AT.ma_20], ma_20)
+    _put(out, at[AT.ma_100], ma_100)
+    if at[AT.trend_strength] >= 0:
+        _put(out, at[AT.trend_strength], _share(np.abs(ma_20 - ma_100), ranges))
+    if at[AT.bollinger_lower_20] >= 0 or at[AT.bollinger_middle_20] >= 0 or at[AT.bollinger_upper_20] >= 0:
+        lower, middle, upper = bollinger(close, bars(20), 2.0)
+        _put(out, at[AT.bollinger_lower_20], lower)
+        _put(out, at[AT.bollinger_middle_20], middle)
+        _put(out, at[AT.bollinger_upper_20], upper)
+    if at[AT.ema_20] >= 0:
+        _put(out, at[AT.ema_20], ema(close, bars(20)))
+    if at[AT.kama_10] >= 0:
+        _put(out, at[AT.kama_10], faded_kama(close, bars(10), bars(2), bars(30), bars(300)))
+    if at[AT.efficiency_ratio_10] >= 0:
+        _put(out, at[AT.efficiency_ratio_10], efficiency_ratio(close, bars(10)))
+    if at[AT.adaptive_kama_10] >= 0:
+        _put(out, at[AT.adaptive_kama_10], adaptive_kama(close, bars(10), bars(2), bars(30), bars(5), bars(300)))
+
+
+@kernel
+def _momentum(out: Array, at: Places, close: Array) -> None:
+    if at[AT.rsi_14] >= 0:
+        _put(out, at[AT.rsi_14], rsi(close, bars(14)))
+    if at[AT.macd] >= 0 or at[AT.macd_signal] >= 0 or at[AT.macd_histogram] >= 0:
+        line, smooth, histogram = macd(close, bars(12), bars(26), bars(9))
+        _put(out, at[AT.macd], line)
+        _put(out, at[AT.macd_signal], smooth)
+        _put(out, at[AT.macd_histogram], histogram)
+
+
+@kernel
+def _volatility(out: Array, at: Places, close: Array, ranges: Array) -> None:
+    _put(out, at[AT.atr_14], ranges)
+    if at[AT.atr_median_100] >= 0:
+        _put(out, at[AT.atr_median_100], rolling_median(ranges, bars(100)))
+    if at[AT.atr_mean_50] >= 0:
+        _put(out, at[AT.atr_mean_50], sma(ranges, bars(50)))
+    ratio = volatility_ratio(ranges, bars(50))
+    _put(out, at[AT.volatility_ratio], ratio)
+    raw = volatility_regime(ratio)
+    _put(out, at[AT.volatility_regime_raw], raw)
+    _put(out, at[AT.volatility_regime], confirmed(raw, bars(3), bars(100)))
+    period = adaptive_period(ratio, bars(14))
+    _put(out, at[AT.adaptive_period_14], period)
+    if at[AT.adaptive_rsi_14] >= 0:
+        _put(out, at[AT.adaptive_rsi_14], adaptive_rsi(close, period, bars(300)))
+    if at[AT.adaptive_ma_20] >= 0:
+        _put(out, at[AT.adaptive_ma_20], adaptive_sma(close, adaptive_period(ratio, bars(20))))
+
+
+@kernel
+def _regimes(out: Array, at: Places, high: Array, low: Array, close: Array) -> None:
+    strength, plus, minus = adx(high, low, close, bars(14))
+    slope, r2 = linear_regression(close, bars(50))
+    raw = trend_regime(strength, slope, r2)
+    _put(out, at[AT.adx_14], strength)
+    _put(out, at[AT.plus_di_14], plus)
+    _put(out, at[AT.minus_di_14], minus)
+    _put(out, at[AT.slope_50], slope)
+    _put(out, at[AT.r2_50], r2)
+    _put(out, at[AT.regime_raw], raw)
+    _put(out, at[AT.regime], confirmed(raw, bars(3), bars(100)))
+
+
+@kernel
+def _columns(open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places, count: int) -> Array:
+    """(count, n): the column whose `at` is j in row j; those whose `at` is -1 are left out."""
+    out = np.empty((count, close.size))
+    ranges = atr(high, low, close, bars(14))
+    _prices(out, at, open, high, low, close, volume)
+    _averages(out, at, close, ranges)
+    _momentum(out, at, close)
+    _volatility(out, at, close, ranges)
+    _regimes(out, at, high, low, close)
+    return out
+
+
+@kernel
+def floor_2_batch(open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places) -> Array:
+    """The wanted columns of every bar of a history, in one call.
+
+    open, high, low, close, volume: (n,), oldest first. at: (41,), for each of Row2's names the place of its column, or
+    -1. Returns (n, k), k being the greatest place + 1; rows before WARM_UP_BARS are NaN, and every other row is, to the
+    digits that the averages' seeds leave (1e-9 relative), what `floor_2_latest` says of the LOOKBACK_BARS up to it.
+    Raises ValueError for unequal lengths or another number of places.
+    """
+    n = close.size
+    if open.size != n or high.size != n or low.size != n or volume.size != n or at.size != len(AT):
+        raise ValueError("the columns differ in length, or at is not one place a name")
+    count = at.max() + 1
+    out = np.empty((n, count))
+    out[: min(n, WARM_UP_BARS - 1)] = np.nan
+    for start in range(WARM_UP_BARS - 1, n, TILE_BARS):
+        first, end = max(0, start + 1 - LOOKBACK_BARS), min(n, start + TILE_BARS)
+        tile = _columns(
+            open[first:end], high[first:end], low[first:end], close[first:end], volume[first:end], at, count
+        )
+        for i in range(start, end):
+            row = out[i]
+            for j in range(count):
+                row[j] = tile[j, i - first]
+    return out
+
+
+@kernel
+def floor_2_latest(open: Array, high: Array, low: Array, close: Array, volume: Array) -> Array:
+    """The whole row of a window's last bar, (41,), in the order of Row2.
+
+    open, high, low, close, volume: (n,), oldest first, finite, n >= WARM_UP_BARS. Raises ValueError for a shorter
+    window or unequal lengths.
+    """
+    n = close.size
+    if n < WARM_UP_BARS:
+        raise ValueError("the window is shorter than WARM_UP_BARS")
+    if open.size != n or high.size != n or low.size != n or volume.size != n:
+        raise ValueError("the columns differ in length")
+    tile = _columns(open, high, low, close, volume, np.arange(len(AT)), len(AT))
+    return tile[:, -1].copy()

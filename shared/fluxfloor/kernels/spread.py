@@ -1,0 +1,48 @@
+"""The spread where nobody kept the quotes: read from highs and lows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels.windows import sma
+
+Array = NDArray[np.float64]
+
+ROOTS = 3.0 - 2.0 * np.sqrt(2.0)
+
+
+@kernel
+def corwin_schultz(high: Array, low: Array, close: Array, period: int = 1) -> Array:
+    """Relative bid-ask spread from the highs and lows of each two neighbouring bars, averaged over `period` pairs.
+
+    A bar's high is likely bought and its low sold, so its range holds the volatility of one bar and the whole spread;
+    the range of two bars holds twice the volatility and the same spread:
+        beta = ln(H₁/L₁)² + ln(H₂/L₂)²,  gamma = ln(max H / min L)²
+        alpha = (√(2·beta) - √beta) / (3 - 2√2) - √(gamma / (3 - 2√2)),  spread = 2·(e^alpha - 1) / (1 + e^alpha)
+    Corwin & Schultz, "A Simple Way to Estimate Bid-Ask Spreads from Daily High and Low Prices", Journal of Finance 67
+    (2012). As there: where the first bar's close lies outside the second bar's range, the second bar is shifted by the
+    gap (the overnight adjustment), and a negative estimate counts as 0, before the average is taken.
+
+    high, low, close: (n,), prices. Returns (n,), the full spread as a fraction of the price, at least 0; the first
+    `period` are NaN, and so is every window with a price that is not positive.
+    Raises ValueError for a period below 1 or unequal lengths.
+    """
+    if period < 1:
+        raise ValueError("period must be at least 1")
+    if high.size != close.size or low.size != close.size:
+        raise ValueError("high, low and close differ in length")
+    out = np.full(close.size, np.nan)
+    for i in range(1, close.size):
+        last = close[i - 1]
+        gap = last - high[i] if last > high[i] else last - low[i] if last < low[i] else 0.0
+        top, bottom = high[i] + gap, low[i] + gap
+        if not (bottom > 0.0 and low[i - 1] > 0.0 and last == last):
+            continue
+        before, now = np.log(high[i - 1] / low[i - 1]), np.log(top / bottom)
+        both = np.log(max(top, high[i - 1]) / min(bottom, low[i - 1]))
+        beta = before * before + now * now
+        alpha = (np.sqrt(2.0 * beta) - np.sqrt(beta)) / ROOTS - both / np.sqrt(ROOTS)
+        out[i] = max(0.0, 2.0 * (np.exp(alpha) - 1.0) / (1.0 + np.exp(alpha)))
+    return sma(out, period) if period > 1 else out
