@@ -13,7 +13,7 @@ from fluxfloor.kernels import WARM_UP_BARS, Row, latest
 from fluxfloor.kernels.floor_2 import LOOKBACK_BARS, Row2, floor_2_batch, floor_2_latest
 
 Array = NDArray[np.float64]
-Latest = Callable[[Array, Array, Array, Array, Array], tuple[float, ...]]
+Latest = Callable[[Array, Array, Array, Array, Array], Row | Row2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Definition:
         bar's lookback to 1e-9. Only what the named columns need is computed. Raises Misconfigured for a name that the
         version does not have, ValueError for a repeated one or unequal lengths.
         """
-        columns = (np.ascontiguousarray(column, np.float64) for column in (open, high, low, close, volume))
-        return floor_2_batch(*columns, self._places(self.names if names is None else names))
+        places = self._places(self.names if names is None else names)
+        return floor_2_batch(_column(open), _column(high), _column(low), _column(close), _column(volume), places)
 
     def _places(self, names: Sequence[str]) -> NDArray[np.int64]:
         unknown = [name for name in names if name not in self.names]
@@ -51,6 +51,10 @@ class Definition:
         places = np.full(len(Row2._fields), -1)
         places[[Row2._fields.index(name) for name in names]] = np.arange(len(names))
         return places
+
+
+def _column(values: Array) -> Array:
+    return np.ascontiguousarray(values, np.float64)
 
 
 def _latest_2(open: Array, high: Array, low: Array, close: Array, volume: Array) -> Row2:

@@ -7,12 +7,13 @@ value. It depends on those bars alone, and a short window and a long history giv
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.kernels._build import kernel
-from fluxfloor.kernels.recursive import ZERO
-from fluxfloor.kernels.windows import _path, efficiency_ratio, sma
+from fluxfloor.kernels.windows import efficiency_ratio, sma
 
 Array = NDArray[np.float64]
 
@@ -23,6 +24,8 @@ HIGH_RATIO, LOW_RATIO = (
     0.5,
 )  # ATR against its mean; the regime's label has other limits
 QUICK, CALM = 0.7, 1.3
+SPIKE_RATIO, SPIKE_STOP, SPIKE_SIZE = 2.0, 1.5, 0.7
+CALM_ALPHA, WILD_ALPHA = (0.1, 0.2), (0.4, 0.6)
 
 
 @kernel
@@ -93,10 +96,12 @@ def _smoothed(x: Array, weight: Array, start: int, memory: int) -> Array:
 @kernel
 def _kaufman_ratio(close: Array, period: int) -> Array:
     """The efficiency ratio as `kama` takes it: 1 where nothing has moved at all."""
-    out = _path(close, period)
-    for i in range(period, close.size):
-        change = abs(close[i] - close[i - period])
-        out[i] = 1.0 if out[i] < ZERO or out[i] <= change else change / out[i]
+    out = efficiency_ratio(close, period)
+    still = 0
+    for i in range(1, close.size):
+        still = still + 1 if close[i] == close[i - 1] else 0
+        if still >= period:
+            out[i] = 1.0
     return out
 
 
@@ -229,3 +234,81 @@ def adaptive_rsi(close: Array, period: Array, memory: int = MEMORY_BARS) -> Arra
         moved = gain[i] + loss[i]
         gain[i] = 0.0 if moved < 1e-14 else 100.0 * (gain[i] / moved)
     return gain
+
+
+@kernel
+def spikes(atr_5m: Array, atr_1h: Array) -> Array:
+    """1 where the five-minute ATR exceeds twice the hourly one, else 0: a burst that no hour has seen on average.
+
+    atr_5m, atr_1h: (n,), in price, of the same moments. Returns (n,); NaN where an input is. While it lasts, stops are
+    SPIKE_STOP times as far and sizes SPIKE_SIZE of what they were. Raises ValueError for unequal lengths.
+    """
+    if atr_5m.size != atr_1h.size:
+        raise ValueError("the two differ in length")
+    out = np.empty(atr_5m.size)
+    for i in range(atr_5m.size):
+        out[i] = (1.0 if atr_5m[i] > SPIKE_RATIO * atr_1h[i] else 0.0) + 0.0 * (atr_5m[i] + atr_1h[i])
+    return out
+
+
+class AlphaFit(NamedTuple):
+    """The weight of the newest value as a line over the volatility ratio, before it is held in its band."""
+
+    base: float
+    per_ratio: float
+    bars: int  # that it was fitted on
+
+
+@kernel
+def fit_alpha(close: Array, ratio: Array, reference: float = 0.3) -> AlphaFit:
+    """The line alpha = base + per_ratio · ratio under which an average would have come nearest to the next close.
+
+    Least squares over the bars handed in, and so only for use on later ones. An average that stood at E before a close
+    c and weighs it by alpha stands at E + alpha·(c - E) after it; with x = c - E and y = next c - E, both as fractions
+    of E, the regression is y = base·x + per_ratio·(ratio·x). E is the exponential average with weight `reference`.
+    close, ratio: (n,), see `volatility_ratio`; bars before the first ratio are left out. Raises ValueError for unequal
+    lengths, a reference outside (0, 1], or bars that leave the line open (fewer than three, or a ratio that stays).
+    """
+    if ratio.size != close.size or not 0.0 < reference <= 1.0:
+        raise ValueError("close and ratio must be of one length, and reference in (0, 1]")
+    xx = xr = rr = xy = ry = 0.0
+    used, average = 0, close[0] if close.size else 0.0
+    for i in range(1, close.size - 1):
+        x, y = close[i] / average - 1.0, close[i + 1] / average - 1.0
+        average += (close[i] - average) * reference
+        if ratio[i] == ratio[i]:
+            scaled = ratio[i] * x
+            xx, xr, rr, xy, ry = xx + x * x, xr + x * scaled, rr + scaled * scaled, xy + x * y, ry + scaled * y
+            used += 1
+    apart = xx * rr - xr * xr
+    if used < 3 or not apart > 1e-12 * xx * rr:
+        raise ValueError("too few bars, or too much alike, to fit a line")
+    return AlphaFit((xy * rr - ry * xr) / apart, (ry * xx - xy * xr) / apart, used)
+
+
+@kernel
+def alpha_of(ratio: Array, base: float, per_ratio: float) -> Array:
+    """The fitted weight of the newest value, held in its band: 0.1-0.2 where the volatility ratio is at most 0.5,
+    0.4-0.6 where it is at least 1.5, and between the two limits that lead from one band to the other without a jump.
+
+    ratio: (n,). Returns (n,), without unit; NaN where ratio is.
+    """
+    out = np.empty(ratio.size)
+    for i in range(ratio.size):
+        way = min(1.0, max(0.0, (ratio[i] - LOW_RATIO) / (HIGH_RATIO - LOW_RATIO)))
+        least = CALM_ALPHA[0] + way * (WILD_ALPHA[0] - CALM_ALPHA[0])
+        most = CALM_ALPHA[1] + way * (WILD_ALPHA[1] - CALM_ALPHA[1])
+        out[i] = min(most, max(least, base + per_ratio * ratio[i])) if ratio[i] == ratio[i] else np.nan
+    return out
+
+
+@kernel
+def alpha_ema(x: Array, alpha: Array, memory: int = MEMORY_BARS) -> Array:
+    """Exponential average with a weight for each bar: out += alpha · (x - out), begun at x where alpha begins.
+
+    x, alpha: (n,), alpha in 0..1 (see `alpha_of`). Returns (n,) in x's unit; NaN before. Memory as in `faded_kama`.
+    Raises ValueError for unequal lengths or a memory below 1.
+    """
+    if alpha.size != x.size or memory < 1:
+        raise ValueError("x and alpha must be of one length, and memory at least 1")
+    return _smoothed(x, alpha, _first_number(alpha), memory)

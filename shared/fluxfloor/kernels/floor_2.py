@@ -90,7 +90,7 @@ class Row2(NamedTuple):
     spread_estimate_20: float  # Corwin-Schultz, mean of 20 pairs of bars; a fraction of the price
 
 
-AT: Any = Row2(*range(len(Row2._fields)))  # type: ignore[arg-type]
+AT: Any = Row2(*range(len(Row2._fields)))
 """The place of each column in a full row."""
 
 

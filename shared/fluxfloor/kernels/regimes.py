@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.kernels._build import kernel
-from fluxfloor.kernels.windows import _window_moments
+from fluxfloor.kernels.windows import rolling_std, sma
 
 Array = NDArray[np.float64]
 
@@ -97,8 +97,8 @@ def mean_correlation(returns: Array, period: int = 50) -> Array:
     out = np.full(n, np.nan)
     means, scales = np.empty((m, n)), np.empty((m, n))
     for j in range(m):
-        mean, spread = _window_moments(returns[:, j].copy(), period)
-        means[j], scales[j] = mean, spread
+        column = returns[:, j].copy()
+        means[j], scales[j] = sma(column, period), rolling_std(column, period, 0)
     for i in range(period - 1, n):
         moving, total = 0, 0.0
         for j in range(m):
@@ -107,7 +107,7 @@ def mean_correlation(returns: Array, period: int = 50) -> Array:
             across = 0.0
             for j in range(m):
                 if scales[j, i] != 0.0:
-                    across += (returns[t, j] - means[j, i]) / np.sqrt(scales[j, i])
+                    across += (returns[t, j] - means[j, i]) / scales[j, i]
             total += across * across
-        out[i] = (total - moving) / (m * (m - 1.0))
+        out[i] = (total / period - moving) / (m * (m - 1.0))
     return out

@@ -62,6 +62,18 @@ class MarketSettings(Section):
         return self
 
 
+class NoiseSettings(Section):
+    """When an entry of the floor's own strategies can't be told from noise; only for strategies that ask for it."""
+
+    spread_share: float = Field(default=0.05, gt=0, le=1)  # of the deviation of 20 five-minute closes
+    thin_spread_share: float = Field(default=0.025, gt=0, le=1)
+    volume_ratio: float = Field(default=0.5, ge=0, le=100)  # of the mean of the 20 bars before
+    breakout_volume_ratio: float = Field(default=1.5, ge=0, le=100)
+    closing_minutes: int = Field(default=15, ge=0, le=390)
+    gap: float = Field(default=0.02, gt=0, le=1)
+    sessions: Literal["always", "us-equities"] = "always"
+
+
 class StrategySettings(Section):
     """One of the floor's own strategies: which plug-in, on what, for which portfolio."""
 
@@ -69,6 +81,7 @@ class StrategySettings(Section):
     portfolio: Ident = "main"
     symbols: tuple[str, ...] = ()  # empty: every symbol of the market
     params: dict[str, float] = Field(default_factory=dict)
+    noise: Literal["off", "on", "breakout"] = "off"
     enabled: bool = True
 
 
@@ -155,6 +168,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     google: GoogleSettings = GoogleSettings()
     market: MarketSettings = MarketSettings()
+    noise: NoiseSettings = NoiseSettings()
     strategies: dict[Ident, StrategySettings] = Field(
         default_factory=lambda: {
             name: StrategySettings(plugin=name) for name in ("trend", "mean_reversion", "breakout")

@@ -6,8 +6,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from fluxfloor.errors import Misconfigured
 from fluxfloor.features import LOOKBACK_BARS, NAMES, VERSION, WINDOW_BARS, FeatureSet, NotReady, compute
-from fluxfloor.kernels import WARM_UP_BARS, latest
+from fluxfloor.features.definitions import DEFINITIONS, definition
+from fluxfloor.kernels import WARM_UP_BARS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,5 +105,18 @@ def test_the_seed_of_the_averages_has_faded_after_the_lookback() -> None:
     whole = history()
     short = compute(whole[-LOOKBACK_BARS:], at(whole, -1))
     assert isinstance(short, FeatureSet)
-    long = latest(*np.ascontiguousarray(whole[:, 1:].T))._asdict()
+    long = definition().latest(*np.ascontiguousarray(whole[:, 1:].T))._asdict()
     assert short.values == pytest.approx(long, rel=1e-9)
+
+
+@pytest.mark.parametrize("version", DEFINITIONS)
+def test_what_an_older_version_stored_can_be_computed_again(version: str) -> None:
+    bars = history()[:LOOKBACK_BARS]
+    got = compute(bars, at(bars, -1), version)
+    assert isinstance(got, FeatureSet)
+    assert (got.version, tuple(got.values)) == (version, DEFINITIONS[version].names)
+
+
+def test_a_version_nobody_has_defined_is_refused_by_name() -> None:
+    with pytest.raises(Misconfigured, match="floor-0"):
+        compute(history(), at(history(), -1), "floor-0")
