@@ -21,7 +21,12 @@ CALLS: dict[str, Call] = {
     "ema": lambda f, b: f(b[2], 7),
     "rsi": lambda f, b: f(b[2], 5),
     "atr": lambda f, b: f(b[0], b[1], b[2], 5),
+    "adx": lambda f, b: f(b[0], b[1], b[2], 4),
+    "kama": lambda f, b: f(b[2], 5, 2, 9),
     "macd": lambda f, b: f(b[2], 3, 6, 4),
+    "efficiency_ratio": lambda f, b: f(b[2], 6),
+    "bollinger": lambda f, b: f(b[2], 7, 2.5),
+    "linear_regression": lambda f, b: f(b[2], 7),
     "rolling_std": lambda f, b: f(b[2], 7, 1),
     "rolling_median": lambda f, b: f(b[2], 6),
     "zscore": lambda f, b: f(b[2], 7),
@@ -30,13 +35,20 @@ CALLS: dict[str, Call] = {
     "_window_sum": lambda f, b: f(b[2], 7),
     "_window_max": lambda f, b: f(b[0], 7),
     "_window_moments": lambda f, b: f(b[2], 7),
+    "_window_line": lambda f, b: f(b[2], 7),
+    "_path": lambda f, b: f(b[2], 6),
 }
+OF_ONE_BAR = {"_start", "_start_of_bars", "_true_range", "_movements"}
+"""Helpers that have no series of their own; their callers are tried here."""
+ROOMS = {f"fluxfloor.kernels.{name}" for name in ("windows", "recursive", "returns")}
 PUBLIC = [name for name in CALLS if not name.startswith("_")]
 WINDOWED = {
     "sma": 7, "rolling_std": 7, "rolling_median": 6, "zscore": 7, "donchian": 7, "log_return": 4, "_window_sum": 7,
-    "_window_max": 7, "_window_moments": 7,
+    "_window_max": 7, "_window_moments": 7, "_window_line": 7, "_path": 7, "efficiency_ratio": 7, "bollinger": 7,
+    "linear_regression": 7,
 }  # fmt: skip
 """How many bars back a value looks."""
+SEEDED = ("ema", "rsi", "atr", "adx", "kama", "macd")
 ELSEWHERE = {"drawdown", "block_order", "stationary_order", "paths"}
 """No indicators: what they promise is in a test of their own (test_resampling.py)."""
 
@@ -64,8 +76,9 @@ def same(left: Any, right: Any) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_every_kernel_is_covered_here() -> None:
-    assert set(CALLS) | {"latest"} | ELSEWHERE == {name for name in KERNELS if "." not in name}
+def test_every_indicator_is_covered_here() -> None:
+    indicators = {name for name, kernel in KERNELS.items() if kernel.py_func.__module__ in ROOMS}
+    assert set(CALLS) | OF_ONE_BAR == indicators
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -122,6 +135,48 @@ def test_inputs_stay_as_they_were_and_outputs_are_as_long(name: str, series: Bar
         assert values.shape == series[2].shape
         assert values.dtype == np.float64
     same(series, before)
+
+
+@given(series=bars())
+@settings(max_examples=50, deadline=None)
+def test_what_is_bounded_stays_within_its_bounds(series: Bars) -> None:
+    high, low, close = series
+    for values, most in (
+        (kernels.efficiency_ratio(close, 6), 1.0),
+        (kernels.linear_regression(close, 7)[1], 1.0),
+        (kernels.rsi(close, 5), 100.0),
+        *((column, 100.0) for column in kernels.adx(high, low, close, 4)),
+    ):
+        seen = values[np.isfinite(values)]
+        assert ((seen >= 0.0) & (seen <= most)).all()
+
+
+@pytest.mark.parametrize("name", SEEDED)
+@given(series=bars(least=40), data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_leading_nan_only_move_a_recursion_and_a_later_one_stays(name: str, series: Bars, data: st.DataObject) -> None:
+    gap = data.draw(st.integers(0, 5))
+    whole = outputs(CALLS[name](KERNELS[name], series))
+    waited = tuple(np.r_[np.full(gap, np.nan), column] for column in series)
+    for shifted, plain in zip(outputs(CALLS[name](KERNELS[name], waited)), whole, strict=True):
+        assert np.isnan(shifted[:gap]).all()
+        np.testing.assert_array_equal(shifted[gap:], plain)
+    for column in series:
+        column[20] = np.nan
+    for values in outputs(CALLS[name](KERNELS[name], series)):
+        assert np.isnan(values[20:]).all()
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_recursion_forgets_where_it_began_at_its_own_pace(name: str) -> None:
+    """Batch = streaming for what carries on: enough bars into a window its seed weighs less than the last digits."""
+    random = np.random.default_rng(11)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, 700)))
+    series = (close * 1.01, close * 0.99, close)
+    whole = outputs(CALLS[name](KERNELS[name], series))
+    window = outputs(CALLS[name](KERNELS[name], cut(series, 300, 700)))
+    for short, long in zip(window, whole, strict=True):
+        np.testing.assert_allclose(short[-1], long[-1], rtol=1e-9, atol=1e-10)
 
 
 @given(series=bars(least=114, most=180))

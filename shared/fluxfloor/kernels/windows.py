@@ -155,6 +155,120 @@ def donchian(high: Array, low: Array, period: int = 20) -> tuple[Array, Array]:
 
 
 @kernel
+def bollinger(close: Array, period: int = 20, width: float = 2.0) -> tuple[Array, Array, Array]:
+    """Bollinger bands: the mean of the last `period` closes, and `width` standard deviations (ddof 0) to either side.
+
+    close: (n,), prices. Returns (lower, middle, upper), each (n,) in price; the first period-1 are NaN, and so is every
+    window that holds a NaN. In a flat window the three are one. Raises ValueError for a period below 1. TA-Lib: BBANDS,
+    which returns them from the top and takes the variance as mean of squares less square of mean, in running sums: it
+    keeps fewer digits where the deviation is far smaller than the price.
+    """
+    if period < 1:
+        raise ValueError("period must be at least 1")
+    middle, lower = _window_moments(close, period)
+    upper = np.empty(close.size)
+    for i in range(close.size):
+        reach = width * np.sqrt(lower[i] / period)
+        upper[i] = middle[i] + reach
+        lower[i] = middle[i] - reach
+    return lower, middle, upper
+
+
+@kernel
+def _path(close: Array, period: int) -> Array:
+    """How far the last `period` moves went in all, whatever their direction. The first `period` are NaN."""
+    moves = np.full(close.size, np.nan)
+    into, late, early = moves[1:], close[1:], close[:-1]
+    for i in range(early.size):
+        into[i] = abs(late[i] - early[i])
+    return _window_sum(moves, period)
+
+
+@kernel
+def efficiency_ratio(close: Array, period: int = 10) -> Array:
+    """Kaufman's efficiency ratio: |close - close[period ago]| / the sum of the |moves| between the two.
+
+    close: (n,), prices. Returns (n,), without unit, in 0..1: 1 for a straight line either way, 0 for a market that ends
+    where it began or has not moved at all. The first `period` are NaN, and so is every window that holds a NaN. Raises
+    ValueError for a period below 1. TA-Lib has it only inside its KAMA, where no movement at all counts as 1.
+    """
+    if period < 1:
+        raise ValueError("period must be at least 1")
+    out = _path(close, period)
+    into, late, early = out[period:], close[period:], close[: max(close.size - period, 0)]
+    for i in range(early.size):
+        change, path = abs(late[i] - early[i]), into[i]
+        ratio = change / path if path != 0.0 else 0.0
+        into[i] = 1.0 if ratio > 1.0 else ratio  # the sum of the moves may round below their net
+    return out
+
+
+@kernel
+def _window_line(x: Array, period: int) -> tuple[Array, Array]:
+    """Sum of squared deviations from the mean, and sum of (bar - mean bar) · (x - mean), joined pairwise."""
+    n = x.size
+    mean, spread, cross = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    if period > n:
+        return spread, cross
+    for part in (mean, spread, cross):
+        part[period - 1 :] = 0.0
+    m, s, c = x.copy(), np.zeros(n), np.zeros(n)
+    m_wide, s_wide, c_wide = np.empty(n), np.empty(n), np.empty(n)
+    taken, width, left = 0, 1, period
+    while left > 0:
+        if left & 1:
+            share = width / (taken + width)
+            weight = taken * share
+            # The part that joins is the older one, so the bars' means differ the other way than the values' do.
+            apart = -0.5 * (taken + width) * weight
+            mean_in, spread_in, cross_in = mean[taken:], spread[taken:], cross[taken:]
+            m_part, s_part, c_part = m[: n - taken], s[: n - taken], c[: n - taken]
+            for i in range(m_part.size):
+                gap = m_part[i] - mean_in[i]
+                spread_in[i] += s_part[i] + gap * gap * weight
+                cross_in[i] += c_part[i] + gap * apart
+                mean_in[i] += gap * share
+            taken += width
+        left >>= 1
+        if left > 0:
+            m_new, m_late, m_early = m_wide[width:], m[width:], m[: n - width]
+            s_new, s_late, s_early = s_wide[width:], s[width:], s[: n - width]
+            c_new, c_late, c_early = c_wide[width:], c[width:], c[: n - width]
+            half, apart = 0.5 * width, 0.5 * width * width
+            for i in range(m_early.size):
+                gap = m_late[i] - m_early[i]
+                s_new[i] = s_late[i] + s_early[i] + gap * gap * half
+                c_new[i] = c_late[i] + c_early[i] + gap * apart
+                m_new[i] = m_early[i] + 0.5 * gap
+            m, s, c, m_wide, s_wide, c_wide = m_wide, s_wide, c_wide, m, s, c
+            width += width
+    return spread, cross
+
+
+@kernel
+def linear_regression(x: Array, period: int = 50) -> tuple[Array, Array]:
+    """The least-squares line through the last `period` values over their bar numbers: slope, and share explained.
+
+    x: (n,). Returns (slope, r2), each (n,): slope in x's unit per bar, positive for a rise; r2 in 0..1, the squared
+    correlation of the values with the bar number, 0 in a flat window, where there is nothing to explain. The first
+    period-1 are NaN, and so is every window that holds a NaN. Raises ValueError for a period below 2.
+    TA-Lib: LINEARREG_SLOPE, and CORREL with the bar number, squared. Both work on raw products of price and bar, and
+    keep fewer digits where the line is nearly flat.
+    """
+    if period < 2:
+        raise ValueError("period must be at least 2")
+    spread, cross = _window_line(x, period)
+    bars = period * (period * period - 1.0) / 12.0
+    for i in range(x.size):
+        slope = cross[i] / bars
+        explained = slope * cross[i]
+        ratio = explained / spread[i] if spread[i] != 0.0 else 0.0
+        spread[i] = 1.0 if ratio > 1.0 else ratio
+        cross[i] = slope
+    return cross, spread
+
+
+@kernel
 def rolling_median(x: Array, period: int) -> Array:
     """Median of the last `period` values; the mean of the middle two where period is even.
 
