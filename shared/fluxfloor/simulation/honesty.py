@@ -6,7 +6,7 @@ Both work on whatever turns bars into named columns over time: features, signals
 
 A run has a blind spot that a cut does not reach: what is decided on one bar fills at the next bar's open, so a decision
 that peeks at that next bar shows no earlier than the bar it peeked at. `run_look_ahead` therefore also lets the next
-bar close elsewhere: nothing that fills within it may change, as long as its open, high and low do not.
+bar close elsewhere: nothing that fills within it may change, since its open and its range do not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from fluxfloor.market.window import CLOSE, HIGH, LOW, OPEN, OPEN_MS, Bars
+from fluxfloor.market.window import CLOSE, HIGH, LOW, OPEN_MS, Bars
 from fluxfloor.measures.records import Floats, Ints, Run
 from fluxfloor.simulation.histories import Backtest, History, since, until
 
@@ -115,23 +115,23 @@ def run_look_ahead(
 
 
 def _peeks(backtest: Backtest, history: History, cut_ms: int) -> Iterable[Leak]:
-    """One bar more than the cut: once it closes where it opened, once where it really did, both without a range."""
-    still, moved = (backtest(_one_more(history, cut_ms, moves)) for moves in (False, True))
-    for at, symbol in enumerate(still.symbols):
-        one, other = float(still.positions[-1, at]), float(moved.positions[-1, at])
+    """One bar more than the cut: once it closes where it did, once as far from the other end of its range."""
+    real, mirrored = (backtest(_one_more(history, cut_ms, mirror)) for mirror in (False, True))
+    for at, symbol in enumerate(real.symbols):
+        one, other = float(real.positions[-1, at]), float(mirrored.positions[-1, at])
         if one != other:
-            yield Leak(f"decision {symbol}", cut_ms, cut_ms, other, one)
+            yield Leak(f"decision {symbol}", cut_ms, cut_ms, one, other)
 
 
-def _one_more(history: History, cut_ms: int, moves: bool) -> dict[str, Bars]:
+def _one_more(history: History, cut_ms: int, mirror: bool) -> dict[str, Bars]:
     made = {}
     for symbol, bars in history.items():
         end = int(np.searchsorted(bars[:, OPEN_MS], cut_ms))
         longer = bars[: end + 1].copy()
-        if end < len(bars):
-            longer[end, HIGH] = longer[end, LOW] = longer[end, OPEN]
-            longer[end, CLOSE] = bars[end, CLOSE] if moves else bars[end, OPEN]
-        made[symbol] = longer
+        if mirror and end < len(bars):
+            longer[end, CLOSE] = longer[end, HIGH] + longer[end, LOW] - longer[end, CLOSE]
+        if len(longer):
+            made[symbol] = longer
     return made
 
 
@@ -178,7 +178,9 @@ def _longer(one: int | None, other: int | None) -> int | None:
 
 
 def _aligned(close_ms: Ints, table: Table, name: str) -> Floats:
-    """A column at these times; NaN where the table has no such row."""
+    """A column at these times; NaN where the table has no such row, 0 where its symbol had not begun."""
+    if name not in table.columns:
+        return np.zeros(close_ms.size)
     values = np.full(close_ms.size, np.nan)
     place = np.searchsorted(table.close_ms, close_ms)
     inside = np.flatnonzero(place < table.close_ms.size)
