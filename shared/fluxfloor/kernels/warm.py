@@ -10,9 +10,12 @@ import importlib
 import sys
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fluxfloor import kernels
 from fluxfloor.kernels._build import KERNELS, cache_directory
+
+Array = NDArray[np.float64]
 
 
 def warm() -> None:
@@ -39,6 +42,30 @@ def warm() -> None:
     kernels.drawdown(close, times, 100.0, -1)
     kernels.paths(close / 1e4, kernels.stationary_order(np.zeros((1, 400), np.int64), chances, 10.0))
     kernels.block_order(np.zeros((1, 40), np.int64), 400, 10)
+    _warm_adaptive(open_, high, low, close, volume)
+
+
+def _warm_adaptive(open_: Array, high: Array, low: Array, close: Array, volume: Array) -> None:
+    kernels.floor_2_latest(open_, high, low, close, volume)
+    kernels.floor_2_batch(open_, high, low, close, volume, np.arange(len(kernels.Row2._fields)))
+    ratio = kernels.volatility_ratio(high - low + 0.1 * np.cos(close), 50)
+    period = kernels.adaptive_period(ratio, 14)
+    kernels.smoothing_constant(kernels.regime_bias(kernels.efficiency_ratio(close, 10)), 2, 30)
+    kernels.faded_kama(close, 10, 2, 30, 300)
+    kernels.adaptive_kama(close, 10, 2, 30, 5, 300)
+    kernels.adaptive_sma(close, period)
+    kernels.adaptive_ema(close, period, 300)
+    kernels.adaptive_rsi(close, period, 300)
+    kernels.spikes(high, low)
+    fitted = kernels.fit_alpha(close, ratio, 0.3)
+    kernels.alpha_ema(close, kernels.alpha_of(ratio, fitted.base, fitted.per_ratio), 300)
+    kernels.corwin_schultz(high, low, close, 20)
+    kernels.confirmed(kernels.trend_regime(close, close, close), 3, 100)
+    kernels.volatility_regime(ratio)
+    both = np.ascontiguousarray(np.column_stack([close, ratio])[50:])
+    kernels.mean_correlation(both, 50)
+    kernels.hmm_filter(both, kernels.hmm_fit(both, 2, False, 0, 2, 1e-2), False)
+    kernels.hmm_improve(both, kernels.hmm_begin(both, 2, False, 0), False, 2, 1e-2)
 
 
 def misses() -> dict[str, int]:
