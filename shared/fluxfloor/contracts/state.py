@@ -88,6 +88,7 @@ class Holding(Model):
     entry_ms: UtcMs = 0
     stop_price: NonNegative | None = None
     take_profit: NonNegative | None = None
+    best_price: NonNegative | None = None  # the close most in its favour since the entry, what a trailing stop hangs on
     tag: str = ""
     pending: dict[str, Pending] = Field(default_factory=dict)  # by signal; until empty, a strategy wishes nothing new
     orders: dict[str, SeenOrder] = Field(default_factory=dict)  # by intent: those not ended, and the last that have

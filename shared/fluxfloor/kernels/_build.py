@@ -119,3 +119,11 @@ def kernel(function: Kernel) -> Kernel:
     module = function.__module__.removeprefix("fluxfloor.")
     KERNELS[function.__name__ if path.parent == HOME else f"{module}.{function.__name__}"] = compiled
     return cast("Kernel", compiled)
+
+
+def template(function: Kernel) -> Kernel:
+    """For a kernel that takes another one as an argument: compiled into each kernel that calls it, which may then be
+    cached. (Handing a kernel over at run time would put its address into the machine code.)"""
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    ROOMS[function] = rooms_of(function)
+    return cast("Kernel", compiled)

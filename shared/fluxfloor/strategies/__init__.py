@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fluxfloor.strategies.base import Features, Strategy, Wish
-from fluxfloor.strategies.protective import protective_stop
+from fluxfloor.strategies.base import Compiled, Features, Strategy, Trail, Wish
+from fluxfloor.strategies.protective import followed, protective_stop, trailed
 from fluxfloor.strategies.registry import PLUGINS, build
 
-__all__ = ["PLUGINS", "Features", "Strategy", "Wish", "build", "protective_stop"]
+__all__ = [
+    "PLUGINS", "Compiled", "Features", "Strategy", "Trail", "Wish", "build", "followed", "protective_stop", "trailed",
+]  # fmt: skip

@@ -1,30 +1,51 @@
 """What a strategy is: a frozen set of parameters that looks at one closed bar and may wish for something.
 
-A strategy never knows more than it is handed, and never remembers: its position is what the facts say (`Holding`).
+A strategy never knows more than it is handed, and never remembers: its position is what the facts say (`Holding`). Its
+decision is one compiled function, `rule`: the floor calls it through `Compiled.decide`, and a backtest's loop has it
+inlined through `run`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle
 from fluxfloor.contracts.signals import Action, Direction
 from fluxfloor.contracts.state import Holding
 from fluxfloor.errors import Misconfigured
+from fluxfloor.kernels.orders import FLAT, LEAVE, LONG, STAY, Answer, Bar, Held
 
 Features = Mapping[str, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a strategy would like done at the next quote. `explanation` holds the values that triggered it."""
+    """What a strategy would like done at the next quote. `explanation` holds the values that triggered it.
+
+    tag: the mode it goes in with, if it has several. size_factor: the share of what the limits allow that it asks for.
+    """
 
     action: Action
     direction: Direction
     stop_price: float | None = None
     explanation: dict[str, float | str] = field(default_factory=dict)
+    tag: str = ""
+    size_factor: float = 1.0
+    take_profit: float | None = None
+    limit_price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Stay in, with the stop moved there if that is tighter than where it stands."""
+
+    stop_price: float
 
 
 class Strategy(Protocol):
@@ -33,16 +54,82 @@ class Strategy(Protocol):
     @property
     def expected_alpha(self) -> float: ...
 
-    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | None:
+    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | Trail | None:
         """On a closed bar, with the features of that very bar; None is no wish."""
         ...
 
 
-def enter_long(stop_price: float, **why: float | str) -> Wish | None:
-    """No entry without a stop that a venue could know: a stop at or below zero is none."""
-    if stop_price <= 0:
-        return None
-    return Wish(Action.ENTRY, Direction.LONG, stop_price, {**why, "stop_price": stop_price})
+class Compiled:
+    """A strategy whose decision is a kernel. A frozen dataclass of its parameters inherits from it and sets:
+
+    columns: the features its rule reads, in the order of `row`; a property where the parameters choose them.
+    triggers: every reason to enter or leave, and the values that explain it; `rule` answers with their places.
+    rule: `decide(row, bar, held, params) -> Answer`, a kernel. run: the kernel that backtests it.
+    modes: its ways in; on_trial: do they lose weight when they trail? shorts: does it hold short positions?
+    """
+
+    __slots__ = ()
+
+    triggers: ClassVar[Mapping[str, tuple[str, ...]]]
+    rule: ClassVar[staticmethod[[Floats, Bar, Held, Floats], Answer]]
+    run: ClassVar[staticmethod[..., Any]]
+    modes: ClassVar[tuple[str, ...]] = ("",)
+    on_trial: ClassVar[bool] = False
+    shorts: ClassVar[bool] = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    @property
+    def params(self) -> Floats:
+        """(p,) its parameters in the order of its fields; None is NaN."""
+        values = [getattr(self, item.name) for item in fields(self)]  # type: ignore[arg-type]
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | Trail | None:
+        """What the rule answers, in words. While something is on its way it wishes nothing new."""
+        if holding.pending or (holding.lots < 0 and not self.shorts):
+            return None
+        row = np.array([features[name] for name in self.columns], np.float64)
+        bar = Bar(candle.open, candle.high, candle.low, candle.close, candle.volume)
+        held = self._held(candle, holding)
+        answer = Answer(*type(self).rule(row, bar, held, self.params))
+        if answer.action == STAY:
+            return Trail(answer.stop) if holding.lots and answer.stop > 0 else None
+        if (answer.action == LEAVE) != bool(holding.lots):
+            return None
+        return self._wish(answer, self._values(row, bar, held, answer), holding)
+
+    def _held(self, candle: Candle, holding: Holding) -> Held:
+        if not holding.lots:
+            return FLAT
+        price = float(holding.average_price)
+        stop = np.nan if holding.stop_price is None else float(holding.stop_price)
+        best = price if holding.best_price is None else float(holding.best_price)
+        mode = self.modes.index(holding.tag) if holding.tag in self.modes else 0
+        return Held(1 if holding.lots > 0 else -1, price, stop, best, bars_held(candle, holding), mode)
+
+    def _values(self, row: Floats, bar: Bar, held: Held, answer: Answer) -> dict[str, float]:
+        """All that an explanation may name."""
+        known = dict(zip(self.columns, row.tolist(), strict=True))
+        return {**known, **bar._asdict(), "stop_price": answer.stop, "bars_held": held.bars, "best": held.best}
+
+    def _wish(self, answer: Answer, values: Mapping[str, float], holding: Holding) -> Wish:
+        trigger = tuple(self.triggers)[answer.trigger]
+        why: dict[str, float | str] = {} if trigger == "entry" else {"trigger": trigger}
+        why.update({name: values[name] for name in self.triggers[trigger]})
+        if answer.action == LEAVE:
+            return Wish(Action.EXIT, Direction.LONG if holding.lots > 0 else Direction.SHORT, None, why)
+        direction = Direction.LONG if answer.action == LONG else Direction.SHORT
+        return Wish(
+            Action.ENTRY, direction, answer.stop, {**why, "stop_price": answer.stop}, self.modes[answer.mode],
+            answer.size, _or_none(answer.take_profit), _or_none(answer.limit),
+        )  # fmt: skip
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def leave(holding: Holding, trigger: str, **why: float | str) -> Wish:

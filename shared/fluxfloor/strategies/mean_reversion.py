@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from fluxfloor.contracts.instruments import Candle
-from fluxfloor.contracts.state import Holding
-from fluxfloor.strategies.base import Features, Wish, bars_held, enter_long, leave, within
+from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels.backtest import Ledger, backtest
+from fluxfloor.kernels.desk import Market, Plan
+from fluxfloor.kernels.orders import LONG, NOTHING, Answer, Bar, Held, Rules, Terms, enter, leave
+from fluxfloor.strategies.base import Compiled, Floats, within
+
+ENTRY, BACK_AT_MEAN, TIME = range(3)
+
+
+@kernel
+def decide(row: Floats, bar: Bar, held: Held, params: Floats) -> Answer:
+    z, atr = row[0], row[1]
+    entry_z, exit_z, max_bars, stop_atr = params[0], params[1], params[2], params[3]
+    if held.side:
+        if z > exit_z:
+            return leave(BACK_AT_MEAN)
+        return leave(TIME) if held.bars >= max_bars else NOTHING
+    return enter(LONG, bar.close - stop_atr * atr) if z < entry_z else NOTHING
+
+
+@kernel
+def run(market: Market, rules: Rules, terms: Terms, plan: Plan) -> Ledger:
+    return backtest(decide, market, rules, terms, plan)
 
 
 @dataclass(frozen=True, slots=True)
-class MeanReversion:
+class MeanReversion(Compiled):
     """Long below entry_z standard deviations; out above exit_z, after max_bars closed bars, or at the stop.
 
     stop_atr: the stop's distance below the entry bar's close, in ATRs.
     """
+
+    columns = ("zscore_price_20", "atr_14")
+    triggers: ClassVar = {
+        "entry": ("close", *columns),
+        "back_at_mean": ("zscore_price_20",),
+        "time": ("bars_held", "zscore_price_20"),
+    }
+    rule = staticmethod(decide)
+    run = staticmethod(run)
 
     entry_z: float = -2.0
     exit_z: float = 0.0
@@ -25,22 +55,3 @@ class MeanReversion:
     def __post_init__(self) -> None:
         within(self, entry_z=(-10, 0), exit_z=(self.entry_z, 10), max_bars=(1, 10_000), stop_atr=(0.1, 20))
         within(self, expected_alpha=(0.0001, 1))
-
-    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | None:
-        if holding.pending or holding.lots < 0:
-            return None
-        return self._exit(features, candle, holding) if holding.lots else self._entry(features, candle)
-
-    def _entry(self, features: Features, candle: Candle) -> Wish | None:
-        z, atr = features["zscore_price_20"], features["atr_14"]
-        if not z < self.entry_z:
-            return None
-        return enter_long(candle.close - self.stop_atr * atr, close=candle.close, zscore_price_20=z, atr_14=atr)
-
-    def _exit(self, features: Features, candle: Candle, holding: Holding) -> Wish | None:
-        z, held = features["zscore_price_20"], bars_held(candle, holding)
-        if z > self.exit_z:
-            return leave(holding, "back_at_mean", zscore_price_20=z)
-        if held >= self.max_bars:
-            return leave(holding, "time", bars_held=held, zscore_price_20=z)
-        return None

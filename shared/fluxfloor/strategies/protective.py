@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle
 from fluxfloor.contracts.state import Holding
 from fluxfloor.strategies.base import Wish, leave
@@ -42,3 +44,20 @@ def _seen(candle: Candle, holding: Holding) -> tuple[float, float] | None:
 
 def _reached(price: float, level: float, rising: bool) -> bool:
     return price >= level if rising else price <= level
+
+
+def followed(candle: Candle, holding: Holding, close: Decimal) -> Holding:
+    """The holding with the close most in its favour since the entry, its own price included; what a trail hangs on."""
+    if not holding.lots or _seen(candle, holding) is None:
+        return holding
+    before = holding.average_price if holding.best_price is None else holding.best_price
+    best = max(before, close) if holding.lots > 0 else min(before, close)
+    return holding if best == holding.best_price else holding.model_copy(update={"best_price": best})
+
+
+def trailed(holding: Holding, stop: Decimal) -> Holding:
+    """The holding with its stop moved there, if that is tighter."""
+    before = holding.stop_price
+    if before is not None and (stop <= before if holding.lots > 0 else stop >= before):
+        return holding
+    return holding.model_copy(update={"stop_price": stop})

@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from fluxfloor.contracts.instruments import Candle
-from fluxfloor.contracts.state import Holding
-from fluxfloor.strategies.base import Features, Wish, enter_long, leave, within
+import numpy as np
+
+from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels.backtest import Ledger, backtest
+from fluxfloor.kernels.desk import Market, Plan
+from fluxfloor.kernels.orders import LONG, NOTHING, Answer, Bar, Held, Rules, Terms, enter, leave
+from fluxfloor.strategies.base import Compiled, Floats, within
+
+ENTRY, STOP, CROSS_BACK = range(3)
+
+
+@kernel
+def decide(row: Floats, bar: Bar, held: Held, params: Floats) -> Answer:
+    fast, slow, atr, median = row[0], row[1], row[2], row[3]
+    stop_atr, min_atr = params[0], params[1]
+    if held.side:
+        if bar.close <= held.stop:
+            return leave(STOP, held.stop)
+        return leave(CROSS_BACK) if fast < slow else NOTHING
+    threshold = median if np.isnan(min_atr) else min_atr
+    if fast > slow and bar.close > fast and atr > threshold:
+        return enter(LONG, bar.close - stop_atr * atr)
+    return NOTHING
+
+
+@kernel
+def run(market: Market, rules: Rules, terms: Terms, plan: Plan) -> Ledger:
+    return backtest(decide, market, rules, terms, plan)
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Compiled):
     """Long while ma_20 > ma_100, close > ma_20 and ATR above its threshold; out on the cross back or at the stop.
 
     stop_atr: the stop's distance below the entry bar's close, in ATRs. min_atr: the ATR threshold in price; None takes
     the median of the last 100 bars.
     """
+
+    columns = ("ma_20", "ma_100", "atr_14", "atr_median_100")
+    triggers: ClassVar = {
+        "entry": ("close", *columns),
+        "stop": ("close", "stop_price"),
+        "cross_back": ("ma_20", "ma_100"),
+    }
+    rule = staticmethod(decide)
+    run = staticmethod(run)
 
     stop_atr: float = 2.0
     min_atr: float | None = None
@@ -25,24 +60,3 @@ class Trend:
         within(self, stop_atr=(0.1, 20), expected_alpha=(0.0001, 1))
         if self.min_atr is not None:
             within(self, min_atr=(0, 1e12))
-
-    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | None:
-        if holding.pending or holding.lots < 0:
-            return None
-        return self._exit(features, candle, holding) if holding.lots else self._entry(features, candle)
-
-    def _entry(self, features: Features, candle: Candle) -> Wish | None:
-        fast, slow, atr = features["ma_20"], features["ma_100"], features["atr_14"]
-        threshold = features["atr_median_100"] if self.min_atr is None else self.min_atr
-        if not (fast > slow and candle.close > fast and atr > threshold):
-            return None
-        stop = candle.close - self.stop_atr * atr
-        return enter_long(stop, close=candle.close, ma_20=fast, ma_100=slow, atr_14=atr, atr_threshold=threshold)
-
-    def _exit(self, features: Features, candle: Candle, holding: Holding) -> Wish | None:
-        fast, slow = features["ma_20"], features["ma_100"]
-        if holding.stop_price is not None and candle.close <= holding.stop_price:
-            return leave(holding, "stop", close=candle.close, stop_price=float(holding.stop_price))
-        if fast < slow:
-            return leave(holding, "cross_back", ma_20=fast, ma_100=slow)
-        return None

@@ -1,0 +1,77 @@
+"""From what the compiled loop leaves to the record that measures and reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.kernels.backtest import Ledger
+from fluxfloor.kernels.desk import BY_FLATTEN, BY_STOP, BY_TARGET, Market
+from fluxfloor.kernels.orders import Rules
+from fluxfloor.kernels.sizing import REASONS
+from fluxfloor.measures.records import Ints, Run, Trades
+from fluxfloor.simulation.settings import Settings
+from fluxfloor.strategies import Compiled
+
+DAY_MS = 86_400_000
+YEAR_MS = 365.25 * DAY_MS
+BY_THE_LOOP: Mapping[int, str] = {BY_STOP: "stop", BY_TARGET: "take_profit", BY_FLATTEN: "flatten"}
+
+
+def run_of(
+    ledger: Ledger, market: Market, rules: Rules, strategy: Compiled, instruments: Sequence[Instrument],
+    settings: Settings, step_ms: int,
+) -> Run:  # fmt: skip
+    close_ms = market.open_ms + step_ms
+    return Run(
+        close_ms=close_ms, equity=ledger.equity, cash=ledger.cash, exposure=ledger.exposure, traded=ledger.traded,
+        positions=ledger.positions, trades=trades_of(ledger, rules, strategy),
+        symbols=tuple(item.symbol for item in instruments), opening=settings.opening, currency=settings.currency,
+        periods_per_year=settings.periods_per_year or bars_a_year(market.open_ms, step_ms),
+        settings={**_told(strategy), **settings.told(), "refused": _refused(ledger)},
+    )  # fmt: skip
+
+
+def trades_of(ledger: Ledger, rules: Rules, strategy: Compiled) -> Trades:
+    """The closed round trips, in the order of their exits."""
+    symbol, side, lots, entry_ms, exit_ms, mode, entered_on, left_on = ledger.trade_ints.T
+    entry_price, exit_price, fees, profit = ledger.trade_money.T
+    names, left = _triggers(strategy, left_on)
+    return Trades(
+        symbol=symbol.copy(), side=side.copy(), lots=lots.copy(),
+        quantity=lots * rules.lot_num[symbol] / rules.lot_den[symbol], entry_ms=entry_ms.copy(), exit_ms=exit_ms.copy(),
+        entry_price=entry_price.copy(), exit_price=exit_price.copy(), fees=fees.copy(), profit=profit.copy(),
+        mode=mode.copy(), entered_on=entered_on.copy(), left_on=left, modes=strategy.modes, triggers=names,
+    )  # fmt: skip
+
+
+def _triggers(strategy: Compiled, left_on: Ints) -> tuple[tuple[str, ...], Ints]:
+    """The strategy's own names and the loop's, and what each trade was left on as a place among them."""
+    names = list(strategy.triggers)
+    left = left_on.copy()
+    for code, name in BY_THE_LOOP.items():
+        if name not in names:
+            names.append(name)
+        left[left_on == code] = names.index(name)
+    return tuple(names), left
+
+
+def bars_a_year(open_ms: Ints, step_ms: int) -> float:
+    """As many as there were, a year; of a history shorter than a month, as many as fit."""
+    span_ms = int(open_ms[-1] - open_ms[0])
+    if span_ms < 30 * DAY_MS:
+        return YEAR_MS / step_ms
+    return (len(open_ms) - 1) * YEAR_MS / span_ms
+
+
+def _told(strategy: Compiled) -> dict[str, object]:
+    params = {item.name: getattr(strategy, item.name) for item in fields(strategy)}  # type: ignore[arg-type]
+    return {"strategy": type(strategy).__name__, "params": params}
+
+
+def _refused(ledger: Ledger) -> dict[str, int]:
+    return {name: int(count) for name, count in zip(REASONS[1:], ledger.refused[1:], strict=True) if count}
+
+
+__all__ = ["bars_a_year", "run_of", "trades_of"]
