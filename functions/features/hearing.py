@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fluxfloor.contracts.events import CandleClosed, DecisionMade, ExecutionReported, SignalReceived
-from fluxfloor.contracts.instruments import InstrumentCatalog, QuoteState
+from fluxfloor.contracts.instruments import Candle, InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.state import CandleWindow, FeatureRow, Stances
 from fluxfloor.errors import RetryLater
 from fluxfloor.features import positions
+from fluxfloor.features.beside import TIMEFRAMES, beside
+from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.scoring import score
-from fluxfloor.features.speak import Voice, hear, voices
-from fluxfloor.market.window import decode, window_id
+from fluxfloor.features.speak import Around, Voice, hear, voices
+from fluxfloor.market.window import Bars, decode, window_id
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
 
 
 def hear_bar(closed: CandleClosed, work: Work) -> None:
-    """The window may already hold later bars; the features look at none of them."""
-    candle = closed.candle
+    """The windows may already hold later bars; the features look at none of them."""
     if not closed.traded:
         return
-    window, stances, _ = work.read(
-        CandleWindow.key(window_id(candle.instrument_id, candle.timeframe)),
-        Stances.key(candle.instrument_id),
-        FeatureRow.key(candle.instrument_id),
-    )
-    if window is None:
-        raise RetryLater(f"there is no window for {candle.instrument_id} {candle.timeframe} yet")
-    heard = hear(closed, decode(window.bars), stances, _voices(work.settings), work.now_ms)
+    speakers = _voices(work.settings)
+    seen = _read(closed.candle, work, quoted=any(voice.noise for voice in speakers))
+    traded = seen.bars.get(closed.candle.timeframe)
+    if traded is None:
+        raise RetryLater(f"there is no window for {closed.candle.instrument_id} {closed.candle.timeframe} yet")
+    around = Around(beside(seen.bars.get("5m"), seen.bars.get("1h"), closed.close_ms), seen.quote)
+    heard = hear(closed, traded, seen.stances, speakers, work.now_ms, around)
     work.write(heard.stances)
     if heard.row is not None:
         work.write(heard.row)
-    work.emit(*(SignalReceived(signal=signal) for signal in heard.signals))
+    work.emit(*(SignalReceived(signal=signal) for signal in heard.signals), *heard.filtered)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a bar's handling reads, in one round: windows by timeframe, and the quote if anybody looks at it."""
+
+    stances: Stances | None
+    bars: dict[str, Bars]
+    quote: Quote | None
+
+
+def _read(candle: Candle, work: Work, quoted: bool) -> Seen:
+    instrument_id = candle.instrument_id
+    beside_it = [name for name in TIMEFRAMES if name in work.settings.market.timeframes and name != candle.timeframe]
+    frames = [candle.timeframe, *beside_it]
+    quotes = [QuoteState.key(instrument_id)] if quoted else []
+    stances, _, *found = work.read_all(
+        [
+            Stances.key(instrument_id),
+            FeatureRow.key(instrument_id),
+            *(CandleWindow.key(window_id(instrument_id, frame)) for frame in frames),
+            *quotes,
+        ]
+    )
+    bars = {frame: decode(window.bars) for frame, window in zip(frames, found, strict=False) if window is not None}
+    return Seen(stances, bars, found[-1].quote if quoted and found[-1] is not None else None)
 
 
 def score_signal(received: SignalReceived, work: Work) -> None:
@@ -64,5 +92,6 @@ def _voices(settings: Settings) -> tuple[Voice, ...]:
     """Built once per settings object; the entry holds on to it, so that its identity can't be taken over."""
     known = _built.get(id(settings))
     if known is None:
-        known = _built[id(settings)] = (settings, voices(settings.strategies))
+        noise = NoiseFilter(**settings.noise.model_dump())
+        known = _built[id(settings)] = (settings, voices(settings.strategies, noise))
     return known[1]

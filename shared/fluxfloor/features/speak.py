@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.events import CandleClosed
-from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle
+from fluxfloor.contracts.events import CandleClosed, RiskRaised
+from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Quote
 from fluxfloor.contracts.signals import Action, Leg, Signal
 from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
 from fluxfloor.features.compute import Bars, FeatureSet, compute
+from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.positions import holding_key, split_key, with_holding
-from fluxfloor.strategies import Strategy, Wish, build, protective_stop
+from fluxfloor.features.screening import held_back
+from fluxfloor.strategies import Strategy, Trail, Wish, build, followed, protective_stop, trailed
 
 SENDER = "floor"
 FORMAT = "strategy"
@@ -23,11 +25,14 @@ PENDING_BARS = 4  # a signal that nobody has answered for so long is taken for l
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One of the floor's own strategies: who it speaks as, and on which symbols (none named: all)."""
+    """One of the floor's own strategies: who it speaks as, on which symbols (none named: all), and what its entries
+    must pass."""
 
     key: str
     strategy: Strategy
     symbols: tuple[str, ...] = ()
+    noise: NoiseFilter | None = None
+    breakout: bool = False
 
     def speaks_on(self, instrument_id: str) -> bool:
         return not self.symbols or instrument_id.partition(":")[2] in self.symbols
@@ -35,11 +40,23 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a bar brought: documents to write (None: nothing new) and signals to send."""
+    """What a bar brought: documents to write (None: nothing new), signals to send, and entries that were held back."""
 
     stances: Stances
     row: FeatureRow | None = None
     signals: tuple[Signal, ...] = ()
+    filtered: tuple[RiskRaised, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else is known on a bar's close: features from other timeframes, and the newest quote."""
+
+    features: Mapping[str, float] = field(default_factory=dict)
+    quote: Quote | None = None
+
+
+ALONE = Around()
 
 
 class VoiceSettings(Protocol):
@@ -54,19 +71,27 @@ class VoiceSettings(Protocol):
     @property
     def params(self) -> Mapping[str, float]: ...
     @property
+    def noise(self) -> str: ...  # "off", "on" or "breakout"
+    @property
     def enabled(self) -> bool: ...
 
 
-def voices(settings: Mapping[str, VoiceSettings]) -> tuple[Voice, ...]:
+def voices(settings: Mapping[str, VoiceSettings], noise: NoiseFilter | None = None) -> tuple[Voice, ...]:
     """The enabled strategies, by their id. Raises Misconfigured for an unknown plug-in or a bad parameter."""
     return tuple(
-        Voice(holding_key(item.portfolio, strategy_id), build(item.plugin, item.params), item.symbols)
+        Voice(
+            holding_key(item.portfolio, strategy_id), build(item.plugin, item.params), item.symbols,
+            None if item.noise == "off" else noise or NoiseFilter(), item.noise == "breakout",
+        )
         for strategy_id, item in settings.items()
         if item.enabled
-    )
+    )  # fmt: skip
 
 
-def hear(closed: CandleClosed, bars: Bars, stances: Stances | None, speakers: tuple[Voice, ...], now_ms: int) -> Heard:
+def hear(
+    closed: CandleClosed, bars: Bars, stances: Stances | None, speakers: tuple[Voice, ...], now_ms: int,
+    around: Around = ALONE,
+) -> Heard:  # fmt: skip
     """Features of the bar, and what follows from it. A bar that is not newer than the last one heard brings nothing.
 
     bars: the instrument's hot window, (n, 6). While features are warming up only stops and take-profits speak.
@@ -79,39 +104,61 @@ def hear(closed: CandleClosed, bars: Bars, stances: Stances | None, speakers: tu
     stances = stances.model_copy(update={"last_close_ms": closed.close_ms})
     row, values = None, None
     if isinstance(features, FeatureSet):
-        values = features.values
+        values = {**features.values, **around.features}
         row = FeatureRow(
             id=candle.instrument_id, close_ms=closed.close_ms, features_version=features.version, values=values
         )
-    stances, signals = _speak(closed, values, stances, speakers, now_ms)
-    return Heard(stances, row, signals)
+    stances, signals, filtered = _speak(closed, values, stances, speakers, now_ms, around.quote)
+    return Heard(stances, row, signals, filtered)
 
 
 def _speak(
-    closed: CandleClosed, values: dict[str, float] | None, stances: Stances, speakers: tuple[Voice, ...], now_ms: int
-) -> tuple[Stances, tuple[Signal, ...]]:
-    signals = []
+    closed: CandleClosed, values: dict[str, float] | None, stances: Stances, speakers: tuple[Voice, ...], now_ms: int,
+    quote: Quote | None,
+) -> tuple[Stances, tuple[Signal, ...], tuple[RiskRaised, ...]]:  # fmt: skip
+    signals, filtered = [], []
     by_key = {voice.key: voice for voice in speakers if voice.speaks_on(closed.candle.instrument_id)}
     for key in sorted({*by_key, *stances.holdings}):
-        voice = by_key.get(key)
-        holding = _awake(stances.holdings.get(key, Holding()), closed)
+        voice, before = by_key.get(key), stances.holdings.get(key, Holding())
+        holding = followed(closed.candle, _awake(before, closed), exact(closed.candle.close))
         wish = _wish(voice, values, closed.candle, holding)
-        if wish is None:
-            continue
-        signal = _signal(key, wish, voice, holding, closed, now_ms)
-        pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)
-        holding = holding.model_copy(update={"pending": {**holding.pending, signal.signal_id: pending}})
-        stances = with_holding(stances, key, holding)
-        signals.append(signal)
-    return stances, tuple(signals)
+        noise = _noise(voice, wish, values, closed, quote, now_ms)
+        if noise is not None:
+            filtered.append(noise)
+            wish = None
+        if isinstance(wish, Trail):
+            holding = trailed(holding, exact(wish.stop_price))
+        elif wish is not None:
+            signal = _signal(key, wish, voice, holding, closed, now_ms)
+            pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)
+            holding = holding.model_copy(update={"pending": {**holding.pending, signal.signal_id: pending}})
+            signals.append(signal)
+        if wish is not None or (holding is not before and key in stances.holdings):
+            stances = with_holding(stances, key, holding)
+    return stances, tuple(signals), tuple(filtered)
 
 
-def _wish(voice: Voice | None, values: dict[str, float] | None, candle: Candle, holding: Holding) -> Wish | None:
+def _wish(
+    voice: Voice | None, values: dict[str, float] | None, candle: Candle, holding: Holding
+) -> Wish | Trail | None:
     """The position's own stop goes before what its strategy thinks."""
-    wish = protective_stop(candle, holding)
+    wish: Wish | Trail | None = protective_stop(candle, holding)
     if wish is None and voice is not None and values is not None:
         wish = voice.strategy.decide(values, candle, holding)
     return wish
+
+
+def _noise(
+    voice: Voice | None, wish: Wish | Trail | None, values: dict[str, float] | None, closed: CandleClosed,
+    quote: Quote | None, now_ms: int,
+) -> RiskRaised | None:  # fmt: skip
+    """Why this wish is held back, if it is: only entries are, and only of strategies that ask for it."""
+    if voice is None or voice.noise is None or values is None:
+        return None
+    if not isinstance(wish, Wish) or wish.action is not Action.ENTRY:
+        return None
+    strategy_id = split_key(voice.key)[1]
+    return held_back(voice.noise, voice.breakout, strategy_id, values, closed, quote, now_ms)
 
 
 def _awake(holding: Holding, closed: CandleClosed) -> Holding:
@@ -152,4 +199,4 @@ def exact(value: float) -> Decimal:
     return Decimal(f"{value:.10g}")
 
 
-__all__ = ["Heard", "Voice", "exact", "hear", "voices"]
+__all__ = ["Around", "Heard", "Voice", "exact", "hear", "voices"]

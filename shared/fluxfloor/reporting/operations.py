@@ -73,6 +73,8 @@ ORDER = OperationCounts(
 # he is not told twice.
 COMPARED = OperationCounts(steps=1, reads=2, rounds=4)
 TOLD = OperationCounts(steps=1, kept=1)
+# A traded bar's features also look at the windows of the timeframes beside it, and verify them.
+BESIDE = OperationCounts(reads=2, writes=2)
 FACTS: dict[str, dict[str, dict[str, float]]] = {
     # Upper bounds: every signal becomes an order that is reported open and filled; a position is open at every bar.
     SIGNAL: {
@@ -113,6 +115,8 @@ def _flow(cause: str) -> dict[str, OperationCounts]:
         if name == "execution":
             done += ORDER * stated.get("cerebro", {}).get("orders.requested", 0)
         done += OperationCounts(kept=hops if name in KEEPS else 0)
+        if cause == BAR and name == "features":
+            done += BESIDE
         if cause == SIGNAL:
             done += {"reconciliation": COMPARED, "alerts": TOLD}.get(name, OperationCounts())
         flow[name] = done

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fluxfloor.contracts.events import CandleClosed, SignalScored
+from fluxfloor.contracts.events import CandleClosed, Severity, SignalScored
 from fluxfloor.contracts.instruments import Candle, Quote
 from fluxfloor.contracts.signals import Action, Direction, OrderType, Signal
 from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
 from fluxfloor.errors import Misconfigured
-from fluxfloor.features import VERSION, FeatureSet, Heard, Voice, compute, hear, holding_key, score, voices
+from fluxfloor.features import VERSION, Around, FeatureSet, Heard, Voice, compute, hear, holding_key, score, voices
+from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.speak import PENDING_BARS, exact
 from fluxfloor.strategies import Wish, build
 
@@ -166,6 +167,7 @@ class Section:
     portfolio: str = "main"
     symbols: tuple[str, ...] = ()
     params: dict[str, float] = field(default_factory=dict)
+    noise: str = "off"
     enabled: bool = True
 
 
@@ -183,6 +185,62 @@ def test_settings_become_voices() -> None:
     )
     with pytest.raises(Misconfigured, match="none of trend"):
         voices({"x": Section("nothing")})
+
+
+def test_a_strategy_is_filtered_only_if_its_settings_say_so() -> None:
+    strict = NoiseFilter(volume_ratio=2.0)
+    plain, usual, breakout = voices({name: Section("trend", noise=name) for name in ("off", "on", "breakout")}, strict)
+    assert (plain.noise, usual.noise, breakout.noise) == (None, strict, strict)
+    assert (usual.breakout, breakout.breakout) == (False, True)
+
+
+# --- the noise filter --------------------------------------------------------------------------------------------
+
+LENIENT = NoiseFilter(spread_share=1.0, volume_ratio=0.0, gap=1.0)
+
+
+def filtered(noise: NoiseFilter, action: Action = Action.ENTRY, before: Stances | None = None, **more: Any) -> Heard:
+    speakers = (Voice(KEY, Always(action), noise=noise),)
+    return hear(closed(), bars(), before, speakers, NOW_MS, Around(**more))
+
+
+def test_an_entry_that_passes_the_filter_is_a_signal_as_ever() -> None:
+    got = filtered(LENIENT)
+    assert (got.signals, got.filtered) == (heard().signals, ())
+
+
+def test_an_entry_held_back_leaves_a_fact_with_its_reasons_and_is_tried_again() -> None:
+    got = filtered(NoiseFilter(spread_share=1.0, volume_ratio=1.0))
+    assert got.signals == ()
+    (fact,) = got.filtered
+    assert (fact.kind, fact.scope, fact.severity) == ("entry_filtered", SYMBOL, Severity.INFO)
+    assert (fact.details["strategy_id"], fact.details["reasons"]) == ("test", "volume")
+    assert fact.message == "test did not enter kraken:BTC/USDT: the volume is 1.00 times its mean, and must be above 1"
+    assert KEY not in got.stances.holdings
+    assert got.row is not None
+
+
+def test_the_quotes_spread_counts_before_the_estimate_of_the_row() -> None:
+    wide = Quote(instrument_id=SYMBOL, bid=Decimal(90), ask=Decimal(110), ts_event_ms=NOW_MS)
+    (fact,) = filtered(LENIENT, quote=wide).filtered
+    assert (fact.details["reasons"], fact.details["spread"]) == ("spread", "20")
+    tight = Quote(instrument_id=SYMBOL, bid=Decimal(100), ask=Decimal("100.001"), ts_event_ms=NOW_MS)
+    assert filtered(NoiseFilter(volume_ratio=0.0, gap=1.0), quote=tight).filtered == ()
+
+
+def test_exits_and_stops_are_never_held_back() -> None:
+    nothing_passes = NoiseFilter(volume_ratio=100.0)
+    leaving = filtered(nothing_passes, Action.EXIT, stances(lots=3, entry_ms=1))
+    assert [signal.action for signal in leaving.signals] == [Action.EXIT]
+    stopped = filtered(nothing_passes, before=stances(lots=3, entry_ms=1, stop_price=Decimal(1_000)))
+    assert [signal.action for signal in stopped.signals] == [Action.EXIT]
+    assert (leaving.filtered, stopped.filtered) == ((), ())
+
+
+def test_features_from_other_timeframes_are_stored_with_the_row() -> None:
+    got = filtered(LENIENT, features={"spike": 1.0})
+    assert got.row is not None
+    assert got.row.values["spike"] == 1.0
 
 
 def signal_of(strategy: str = "test") -> Signal:

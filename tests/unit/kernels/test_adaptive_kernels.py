@@ -56,7 +56,7 @@ def test_a_change_of_regime_arrives_over_five_bars() -> None:
     raw = kernels.smoothing_constant(kernels.regime_bias(er))
     assert np.nanmax(np.abs(np.diff(eased))) < 0.7 * np.nanmax(np.abs(np.diff(raw)))
     first = int(np.argmax(raw >= 0.44))
-    assert eased[first] < 0.4
+    assert eased[first] < raw[first] - 0.01
     assert eased[first + 4] == pytest.approx(raw[first + 4])
 
 
