@@ -89,7 +89,8 @@ def random_entries(
     own = _by_symbol(history, run)
     if not own:
         return None
-    size = float(np.clip(_usual_size(run), 0.01, 1.0))
+    # of the account of one symbol, which holds its share of the whole
+    size = float(np.clip(_usual_size(run) * len(own), 0.01, 1.0))
     found = [[_placed(len(history[symbol]), trades, rng) for symbol, trades in own.items()] for _ in range(draws)]
     edges = np.array([_edge(history, own, placed, costs) for placed in found])
     middle = found[int(np.argsort(edges)[draws // 2])]
