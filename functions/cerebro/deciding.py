@@ -30,6 +30,6 @@ def decide(scored: SignalScored, work: Work) -> None:
 
 
 def _style(signal: Signal, settings: Settings) -> str:
-    """What kind of strategy speaks: its plug-in, where it is one of the floor's own."""
+    """What kind of strategy speaks: its plug-in and the mode it goes in with, where it is one of the floor's own."""
     own = settings.strategies.get(signal.strategy_id)
-    return own.plugin if own else signal.strategy_id
+    return f"{own.plugin}:{signal.tag}" if own else signal.strategy_id

@@ -45,7 +45,7 @@ def enter(case: Case, wish: Wanted) -> Sized:
     target = pricing.take_profit_ticks(case.leg, long, prices, rules)
     entry = Entry(
         case.signal.strategy_id, "reversion" in case.style, long, case.book, limits, rules, case.instruments, prices,
-        stop, wish.size,
+        stop, wish.size, case.signal.size_factor,
     )  # fmt: skip
     lots, sized = waterfall(entry)
     lots, steps = _at_least(rules, prices, lots, (slipped.limit, *sized))

@@ -38,6 +38,7 @@ class Entry:
     prices: Prices
     stop_ticks: int
     requested: Size | None
+    size_factor: Decimal = ONE
 
     @property
     def price(self) -> Decimal:
@@ -191,11 +192,19 @@ def drawdown_ladder(entry: Entry, lots: int) -> Limit | None:
     return Limit(name=Reason.DRAWDOWN, allows_lots=lots // 2, note=note)
 
 
+def asked_share(entry: Entry, lots: int) -> Limit | None:
+    """What the signal asks for of it: a strategy that is less sure, or in wilder markets."""
+    if entry.size_factor == ONE:
+        return None
+    note = f"the signal asks for {words.percent(entry.size_factor)} of what the limits leave"
+    return Limit(name=Reason.REQUESTED_SIZE, allows_lots=int(lots * entry.size_factor), note=note)
+
+
 GATES: tuple[Callable[[Entry], Limit], ...] = (daily_loss, drawdown, open_positions)
 SIZE_LIMITS: tuple[Callable[[Entry], Limit], ...] = (
     requested_size, risk_per_trade, position_cap, exposure_cap, margin,
 )  # fmt: skip
-FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (drawdown_ladder,)
+FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (drawdown_ladder, asked_share)
 
 
 @exact

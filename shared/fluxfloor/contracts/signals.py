@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import Field
@@ -72,6 +73,7 @@ class Signal(Model):
     reference_price: Positive | None = None
     expected_alpha: Number | None = None
     fallback_alpha: Number | None = None  # the sender's or strategy's stated default, used where nothing was measured
+    size_factor: Number = Field(default=Decimal(1), gt=0, le=1)  # the share of what the limits allow that it asks for
     adds: bool = False  # may an ENTRY add to a position that is already open?
     tag: str = Field(default="", max_length=256)
     explanation: dict[str, str | float | int | bool | None] = Field(default_factory=dict)

@@ -79,6 +79,14 @@ class SeenOrder(Model):
     ended: bool = False
 
 
+class ModeRecord(Model):
+    """What the closed trades that went in with one mode (tag) made, and the weight that left it."""
+
+    trades: int = 0
+    edges: tuple[Number, ...] = ()  # return fractions of the last ones, the newest last
+    weight: Number = Decimal(1)
+
+
 class Holding(Model):
     """What one strategy holds of one instrument, as the facts say. Lots are signed, money is in the quote currency."""
 
@@ -96,6 +104,8 @@ class Holding(Model):
     closed_profit: Number = Decimal(0)  # and what it made, net of fees
     trades: int = 0  # round trips that came back to flat
     edge_sum: Number = Decimal(0)  # the sum of their return fractions
+    modes: dict[str, ModeRecord] = Field(default_factory=dict)  # by tag
+    judged_month: int = 0  # months since year 0: when the modes were last weighed
 
     @property
     def leaving(self) -> bool:

@@ -13,9 +13,10 @@ from fluxfloor.contracts.base import MAX_EXPONENT
 from fluxfloor.contracts.decisions import Decision, Verdict
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, Purpose
-from fluxfloor.contracts.state import Holding, Pending, SeenOrder, Stances
+from fluxfloor.contracts.state import Holding, ModeRecord, Pending, SeenOrder, Stances
 
 MIN_TRADES = 20  # closed round trips before a mean edge says anything
+KEPT_MODES = 8
 KEPT_ORDERS = 8  # ended orders whose late fills are still told apart from repeated ones
 DIGITS = 27
 
@@ -131,7 +132,19 @@ def _flat(holding: Holding, edge: Decimal) -> Holding:
         orders=holding.orders,
         trades=holding.trades + 1,
         edge_sum=_rounded(holding.edge_sum + edge),
+        modes=_recorded(holding.modes, holding.tag, _rounded(edge)),
+        judged_month=holding.judged_month,
     )
+
+
+def _recorded(modes: dict[str, ModeRecord], tag: str, edge: Decimal) -> dict[str, ModeRecord]:
+    """The trade counts for the mode it went in with, if it had one. A sender may think of ever new tags: only so many
+    are remembered."""
+    if not tag or (tag not in modes and len(modes) >= KEPT_MODES):
+        return modes
+    before = modes.get(tag, ModeRecord())
+    edges = (*before.edges, edge)[-MIN_TRADES:]
+    return {**modes, tag: before.model_copy(update={"trades": before.trades + 1, "edges": edges})}
 
 
 def _fee(fill: Fill, instrument: Instrument) -> Decimal:

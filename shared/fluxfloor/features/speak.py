@@ -10,13 +10,14 @@ from typing import Protocol
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import CandleClosed, RiskRaised
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Quote
-from fluxfloor.contracts.signals import Action, Leg, Signal
+from fluxfloor.contracts.signals import Action, Leg, OrderType, Signal
 from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
 from fluxfloor.features.compute import Bars, FeatureSet, compute
 from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.positions import holding_key, split_key, with_holding
 from fluxfloor.features.screening import held_back
-from fluxfloor.strategies import Strategy, Trail, Wish, build, followed, protective_stop, trailed
+from fluxfloor.strategies import Compiled, Strategy, Trail, Wish, build, followed, protective_stop, trailed
+from fluxfloor.strategies.trial import weighed, weight_of
 
 SENDER = "floor"
 FORMAT = "strategy"
@@ -120,7 +121,7 @@ def _speak(
     by_key = {voice.key: voice for voice in speakers if voice.speaks_on(closed.candle.instrument_id)}
     for key in sorted({*by_key, *stances.holdings}):
         voice, before = by_key.get(key), stances.holdings.get(key, Holding())
-        holding = followed(closed.candle, _awake(before, closed), exact(closed.candle.close))
+        holding = _brought_up(before, voice, closed)
         wish = _wish(voice, values, closed.candle, holding)
         noise = _noise(voice, wish, values, closed, quote, now_ms)
         if noise is not None:
@@ -136,6 +137,15 @@ def _speak(
         if wish is not None or (holding is not before and key in stances.holdings):
             stances = with_holding(stances, key, holding)
     return stances, tuple(signals), tuple(filtered)
+
+
+def _brought_up(before: Holding, voice: Voice | None, closed: CandleClosed) -> Holding:
+    """The holding as the bar's close finds it, before anybody is asked."""
+    holding = followed(closed.candle, _awake(before, closed), exact(closed.candle.close))
+    strategy = voice.strategy if voice is not None else None
+    if isinstance(strategy, Compiled) and strategy.on_trial:
+        holding = weighed(holding, strategy.modes, closed.close_ms)
+    return holding
 
 
 def _wish(
@@ -171,12 +181,8 @@ def _awake(holding: Holding, closed: CandleClosed) -> Holding:
 def _signal(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed: CandleClosed, now_ms: int) -> Signal:
     candle = closed.candle
     portfolio_id, strategy_id = split_key(key)
-    leg = Leg(
-        instrument_id=candle.instrument_id,
-        direction=wish.direction,
-        stop_loss=None if wish.stop_price is None else exact(wish.stop_price),
-    )
     entering = voice is not None and wish.action is Action.ENTRY
+    waits_ms = TIMEFRAME_MS[candle.timeframe] if wish.limit_price is not None else None
     return Signal(
         signal_id=ids.digest("signal", key, candle.instrument_id, closed.close_ms, wish.action),
         sender_id=SENDER,
@@ -184,13 +190,29 @@ def _signal(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed:
         portfolio_id=portfolio_id,
         format=FORMAT,
         action=wish.action,
-        legs=(leg,),
+        legs=(_leg(candle.instrument_id, wish),),
         ts_event_ms=closed.close_ms,
         ts_received_ms=now_ms,
         reference_price=exact(candle.close),
         fallback_alpha=exact(voice.strategy.expected_alpha) if voice is not None and entering else None,
-        tag=holding.tag,
+        size_factor=exact(wish.size_factor) * weight_of(holding, wish.tag),
+        expires_ms=None if waits_ms is None else closed.close_ms + waits_ms,
+        tag=wish.tag if entering else holding.tag,
         explanation=dict(wish.explanation),
+    )
+
+
+def _leg(instrument_id: str, wish: Wish) -> Leg:
+    def price(value: float | None) -> Decimal | None:
+        return None if value is None else exact(value)
+
+    return Leg(
+        instrument_id=instrument_id,
+        direction=wish.direction,
+        order_type=OrderType.MARKET if wish.limit_price is None else OrderType.LIMIT,
+        limit_price=price(wish.limit_price),
+        stop_loss=price(wish.stop_price),
+        take_profit=price(wish.take_profit),
     )
 
 

@@ -42,7 +42,7 @@ def plan_of(strategy: Compiled) -> Plan:
     """A mode reverts, for its risk per trade, where its plug-in's name or its own says so: as on the floor."""
     plugin = next((name for name, made in PLUGINS.items() if isinstance(strategy, made)), "")  # type: ignore[arg-type]
     reverts = ["reversion" in f"{plugin}:{mode}" for mode in strategy.modes]
-    alpha = float(strategy.expected_alpha)  # type: ignore[attr-defined]
+    alpha = float(strategy.expected_alpha)
     return Plan(strategy.params, alpha, np.array(reverts, np.int64), int(strategy.on_trial))
 
 

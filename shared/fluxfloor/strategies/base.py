@@ -65,7 +65,7 @@ class Compiled:
     columns: the features its rule reads, in the order of `row`; a property where the parameters choose them.
     triggers: every reason to enter or leave, and the values that explain it; `rule` answers with their places.
     rule: `decide(row, bar, held, params) -> Answer`, a kernel. run: the kernel that backtests it.
-    modes: its ways in; on_trial: do they lose weight when they trail? shorts: does it hold short positions?
+    modes: its ways in; on_trial: do they lose weight when they trail? shorts: 1 if it may hold short positions.
     """
 
     __slots__ = ()
@@ -74,12 +74,16 @@ class Compiled:
     rule: ClassVar[staticmethod[[Floats, Bar, Held, Floats], Answer]]
     run: ClassVar[staticmethod[..., Any]]
     modes: ClassVar[tuple[str, ...]] = ("",)
-    on_trial: ClassVar[bool] = False
-    shorts: ClassVar[bool] = False
+    shorts: float = 0
+    expected_alpha: float
 
     @property
     def columns(self) -> tuple[str, ...]:
         raise NotImplementedError
+
+    @property
+    def on_trial(self) -> bool:
+        return False
 
     @property
     def params(self) -> Floats:
@@ -110,10 +114,11 @@ class Compiled:
         mode = self.modes.index(holding.tag) if holding.tag in self.modes else 0
         return Held(1 if holding.lots > 0 else -1, price, stop, best, bars_held(candle, holding), mode)
 
-    def _values(self, row: Floats, bar: Bar, held: Held, answer: Answer) -> dict[str, float]:
+    def _values(self, row: Floats, bar: Bar, held: Held, answer: Answer) -> Mapping[str, float]:
         """All that an explanation may name."""
-        known = dict(zip(self.columns, row.tolist(), strict=True))
-        return {**known, **bar._asdict(), "stop_price": answer.stop, "bars_held": held.bars, "best": held.best}
+        known = {**dict(zip(self.columns, row.tolist(), strict=True)), **bar._asdict()}
+        told = {"stop_price": answer.stop, "bars_held": held.bars, "best": held.best, "size_factor": answer.size}
+        return {**known, **told}
 
     def _wish(self, answer: Answer, values: Mapping[str, float], holding: Holding) -> Wish:
         trigger = tuple(self.triggers)[answer.trigger]

@@ -9,6 +9,8 @@ from typing import Any
 from fluxfloor.errors import Misconfigured
 from fluxfloor.strategies.base import Strategy
 from fluxfloor.strategies.breakout import Breakout
+from fluxfloor.strategies.dual_mode import DualMode
+from fluxfloor.strategies.ma_cross import MaCross
 from fluxfloor.strategies.mean_reversion import MeanReversion
 from fluxfloor.strategies.trend import Trend
 
@@ -16,6 +18,8 @@ PLUGINS: dict[str, Callable[..., Strategy]] = {
     "trend": Trend,
     "mean_reversion": MeanReversion,
     "breakout": Breakout,
+    "dual_mode": DualMode,
+    "ma_cross": MaCross,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from collections.abc import Iterator
@@ -9,11 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from fluxfloor import topology
 from fluxfloor.contracts.instruments import Candle
 from fluxfloor.contracts.state import Holding
+from fluxfloor.kernels._build import KERNELS
 from fluxfloor.signals import formats
+from fluxfloor.simulation import backtest, spot
 from fluxfloor.strategies import registry
 
 from tests.support.webhooks import gist, refused, signal
@@ -27,13 +31,20 @@ def blocks() -> dict[str, str]:
 
 
 @pytest.fixture
-def module(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
-    """The example of that path, as an imported module."""
-    made = ModuleType("contributing_example")
-    sys.modules[made.__name__] = made
-    exec(compile(blocks()[request.param], request.param, "exec"), made.__dict__)
+def module(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
+    """The example of that path, as a module imported from a file."""
+    path = tmp_path / Path(request.param).name
+    path.write_text(blocks()[request.param])
+    spec = importlib.util.spec_from_file_location("contributing_example", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    known = set(KERNELS)
+    spec.loader.exec_module(made)
     yield made
     del sys.modules[made.__name__]
+    for name in set(KERNELS) - known:
+        del KERNELS[name]
 
 
 @pytest.mark.parametrize("module", ["shared/fluxfloor/signals/formats/arrow.py"], indirect=True)
@@ -58,6 +69,15 @@ def test_the_example_of_a_strategy_enters_and_leaves(module: Any, monkeypatch: p
     assert entry.stop_price == 96
     assert strategy.decide({"rsi_14": 26.0, "atr_14": 2.0}, bar, Holding()) is None
     assert strategy.decide({"rsi_14": 60.0, "atr_14": 2.0}, bar, Holding(lots=5)) is not None
+    run = backtest(strategy, [waves(600)], [spot("BTC/USDT")])
+    assert len(run.trades) > 3
+    assert {run.trades.triggers[code] for code in run.trades.left_on} <= {"recovered", "stop"}
+
+
+def waves(count: int) -> np.ndarray:
+    at = np.arange(count)
+    close = 100.0 + 5.0 * np.sin(at / 9.0)
+    return np.column_stack([at * 900_000, close, close + 0.2, close - 0.2, close, np.ones(count)])
 
 
 def test_the_example_of_a_stage_is_an_entry_of_the_topology() -> None:
