@@ -7,6 +7,7 @@ from a fit, so they too may only come from bars before those they are used on.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ Array = NDArray[np.float64]
 LOG_2PI = np.log(2.0 * np.pi)
 FLOOR_SHARE = 1e-6  # of a feature's whole variance: no state may be narrower, or one bar could claim it for itself
 ROUNDS = 20  # of k-means
+REACH = 5  # bars to either side that are a bar's neighbourhood where a fit begins
+INVERSE_LN_2, LN_2_HIGH, LN_2_LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10  # fdlibm's halves
+SHIFT = 1.5 * 2.0**52
+C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13 = (1.0 / math.factorial(i) for i in range(2, 14))
+SMALL = 1e-30  # a product of densities below this is scaled up
 
 
 class Hmm(NamedTuple):
@@ -115,19 +121,51 @@ def _checked(x: Array, states: int) -> Array:
 
 
 @kernel
+def _neighbourhoods(x: Array, scale: Array) -> Array:
+    """What surrounds each bar, (n, d+1): the mean of each feature, and the log of the mean squared deviation of all.
+
+    States last, so what is near in time tells them apart where single bars don't: by their volatility as well.
+    """
+    n, d = x.shape
+    out = np.empty((n, d + 1))
+    centre = np.empty(d)
+    for f in range(d):
+        centre[f] = x[:, f].mean()
+    for i in range(n):
+        near = x[max(0, i - REACH) : min(n, i + REACH + 1)]
+        energy = 0.0
+        for f in range(d):
+            out[i, f] = near[:, f].mean()
+            energy += ((near[:, f] - centre[f]) ** 2).mean() / scale[f]
+        out[i, d] = np.log(energy + 1e-12)
+    return out
+
+
+@kernel
 def hmm_begin(x: Array, states: int, full: bool = False, seed: int = 0) -> Hmm:
-    """Where a fit begins: k-means centres, every state with the whole data's covariance, states that tend to stay.
+    """Where a fit begins: k-means over the bars' neighbourhoods, and states that tend to stay.
 
     x: (n, d), contiguous. The same seed gives the same start. No likelihood yet. Raises ValueError as `hmm_fit` does.
     """
     scale = _checked(x, states)
-    d = x.shape[1]
-    mean = _centres(x, states, scale, seed)
-    covariance = np.zeros((states, d, d))
-    for a in range(d):
-        for b in range(d):
-            if full or a == b:
-                covariance[:, a, b] = ((x[:, a] - x[:, a].mean()) * (x[:, b] - x[:, b].mean())).mean()
+    n, d = x.shape
+    around = _neighbourhoods(x, scale)
+    width = np.maximum(_variance(around), 1e-300)
+    centres = _centres(around, states, width, seed)
+    member = np.empty(n, np.int64)
+    for i in range(n):
+        member[i] = _nearest(around[i], centres, width, states)[0]
+    mean, covariance = np.empty((states, d)), np.zeros((states, d, d))
+    for j in range(states):
+        own = x[member == j]
+        own = own if own.shape[0] > 2 * d else x  # too few to tell a spread from
+        for a in range(d):
+            mean[j, a] = own[:, a].mean()
+        for a in range(d):
+            for b in range(d):
+                if full or a == b:
+                    covariance[j, a, b] = ((own[:, a] - mean[j, a]) * (own[:, b] - mean[j, b])).mean()
+            covariance[j, a, a] = max(covariance[j, a, a], FLOOR_SHARE * scale[a])
     transition = np.full((states, states), 0.1 / max(1, states - 1))
     for j in range(states):
         transition[j, j] = 0.9 if states > 1 else 1.0
@@ -164,6 +202,29 @@ def _whitened(covariance: Array) -> tuple[Array, Array]:
 
 
 @kernel
+def _exp(x: Array) -> None:
+    """Writes e^x over x <= 0, to a few units in the last place; below -700 it is that of -700, which is nothing.
+
+    Written without a branch or a call, so that four go at once: x = q·ln 2 + r, a Taylor series for e^r, and q put
+    straight into the exponent's bits (adding 1.5·2^52 leaves a float's integer part in its low bits).
+    """
+    shifted, value = np.empty(x.size), np.empty(x.size)
+    for i in range(x.size):
+        capped = x[i] if x[i] > -700.0 else -700.0
+        whole = capped * INVERSE_LN_2 + SHIFT
+        shifted[i] = whole
+        q = whole - SHIFT
+        r = (capped - q * LN_2_HIGH) - q * LN_2_LOW
+        value[i] = 1.0 + r * (1.0 + r * (C2 + r * (C3 + r * (C4 + r * (C5 + r * (C6 + r * (C7 + r * (C8 + r * (
+            C9 + r * (C10 + r * (C11 + r * (C12 + r * C13))))))))))))  # fmt: skip
+    exponent = shifted.view(np.int64)
+    for i in range(x.size):
+        exponent[i] = (exponent[i] + 1023) << 52
+    for i in range(x.size):
+        x[i] = value[i] * shifted[i]
+
+
+@kernel
 def _densities(x: Array, mean: Array, covariance: Array, full: bool) -> tuple[Array, Array]:
     """Each state's density of each bar over the greatest of them (n, k), and the log of that greatest (n,)."""
     n, d = x.shape
@@ -181,19 +242,27 @@ def _densities(x: Array, mean: Array, covariance: Array, full: bool) -> tuple[Ar
                         z += (x[i, b] - mean[j, b]) * inverse[j, a, b]
                 distance += z * z
             out[i, j] = peak[j] - 0.5 * distance
-            best = max(best, out[i, j])
+            if out[i, j] > best:
+                best = out[i, j]
+        if not best > -np.inf:
+            raise ValueError("a bar holds what is no number, or lies infinitely far from every state")
         top[i] = best
         for j in range(k):
-            out[i, j] = np.exp(out[i, j] - best)
+            out[i, j] -= best
+    _exp(out.reshape(-1))
     return out, top
 
 
 @kernel
-def _forward(density: Array, top: Array, start: Array, transition: Array) -> tuple[Array, Array, float]:
-    """Filtered probabilities (n, k), the scale of each bar (n,), and the log-likelihood (Rabiner 1989, scaled)."""
+def _forward(density: Array, top: Array, start: Array, transition: Array) -> tuple[Array, float, float]:
+    """P(state, bars so far) up to a factor (n, k), the sum of its last row, and the log-likelihood (Rabiner 1989).
+
+    What grows too small is scaled up, and the bar's density with it, so that the way back meets the same factor: rare
+    enough that no bar has to wait for a division.
+    """
     n, k = density.shape
-    alpha, scale = np.empty((n, k)), np.empty(n)
-    likelihood, product = 0.0, 1.0
+    alpha = np.empty((n, k))
+    likelihood, total = 0.0, 1.0
     for i in range(n):
         total = 0.0
         for j in range(k):
@@ -204,41 +273,38 @@ def _forward(density: Array, top: Array, start: Array, transition: Array) -> tup
                     reached += alpha[i - 1, h] * transition[h, j]
             alpha[i, j] = reached * density[i, j]
             total += alpha[i, j]
-        if not total > 0.0:
-            raise ValueError("no state can have made a bar: it lies too far from all of them")
-        scale[i] = 1.0 / total
-        for j in range(k):
-            alpha[i, j] *= scale[i]
         likelihood += top[i]
-        if total < 1e-100:
+        if not total > SMALL:
+            if not total > 0.0:
+                raise ValueError("no state can have made a bar: none that could have can be reached")
             likelihood += np.log(total)
-            continue
-        product *= total
-        if product < 1e-200:  # one logarithm for many bars
-            likelihood += np.log(product)
-            product = 1.0
-    return alpha, scale, likelihood + np.log(product)
+            for j in range(k):
+                alpha[i, j] /= total
+                density[i, j] /= total
+            total = 1.0
+    return alpha, total, likelihood + np.log(total)
 
 
 @kernel
-def _backward(density: Array, alpha: Array, scale: Array, transition: Array) -> tuple[Array, Array]:
+def _backward(density: Array, alpha: Array, total: float, transition: Array) -> tuple[Array, Array]:
     """Smoothed probabilities (n, k), written over alpha, and the expected number of each transition (k, k)."""
     n, k = density.shape
     moves = np.zeros((k, k))
-    beta, ahead = np.ones(k), np.empty(k)
+    beta, ahead = np.full(k, 1.0 / total), np.empty(k)
+    for j in range(k):
+        alpha[n - 1, j] /= total
     for i in range(n - 2, -1, -1):
         for j in range(k):
-            ahead[j] = density[i + 1, j] * beta[j] * scale[i + 1]
+            ahead[j] = density[i + 1, j] * beta[j]
         for h in range(k):
-            total = 0.0
+            reached = 0.0
             for j in range(k):
-                onward = transition[h, j] * ahead[j]
-                moves[h, j] += alpha[i, h] * onward
-                total += onward
-            beta[h] = total
+                moves[h, j] += alpha[i, h] * ahead[j]
+                reached += transition[h, j] * ahead[j]
+            beta[h] = reached
         for h in range(k):
             alpha[i, h] *= beta[h]
-    return alpha, moves
+    return alpha, moves * transition
 
 
 @kernel
@@ -293,8 +359,8 @@ def hmm_improve(x: Array, model: Hmm, full: bool = False, steps: int = 100, tole
     path, done, converged = np.empty(steps), 0, False
     while done < steps and not converged:
         density, top = _densities(x, mean, covariance, full)
-        alpha, scale, path[done] = _forward(density, top, start, transition)
-        gamma, moves = _backward(density, alpha, scale, transition)
+        alpha, total, path[done] = _forward(density, top, start, transition)
+        gamma, moves = _backward(density, alpha, total, transition)
         start[:] = gamma[0]
         _maximised(x, gamma, moves, mean, covariance, transition, floor, full)
         converged = done > 0 and path[done] - path[done - 1] < tolerance
@@ -322,10 +388,16 @@ def hmm_filter(x: Array, model: Hmm, full: bool = False) -> tuple[Array, float]:
 
     x: (n, d), contiguous. Returns ((n, k), rows summing to 1; a natural logarithm). The first bars depend on `start`;
     after a few the past is forgotten at the rate that `transition` mixes. Raises ValueError for another number of
-    features, or a bar that no state can have made (a NaN among them).
+    features, a bar that is no number, or one that no state can have made.
     """
     if x.shape[1] != model.mean.shape[1]:
         raise ValueError("the bars have another number of features than the model")
     density, top = _densities(x, model.mean, model.covariance, full)
-    alpha, _, likelihood = _forward(density, top, model.start, model.transition)
+    alpha, _total, likelihood = _forward(density, top, model.start, model.transition)
+    for i in range(alpha.shape[0]):
+        total = 0.0
+        for j in range(alpha.shape[1]):
+            total += alpha[i, j]
+        for j in range(alpha.shape[1]):
+            alpha[i, j] /= total
     return alpha, likelihood
