@@ -61,7 +61,7 @@ def powers(
         _keeps_documents(stack, stage, member)
         _reads_secrets(stack, stage, member)
         _keeps_blobs(stack, stage, member, blobs)
-        if stage.blobs == "read":
+        if stage.signs_links:
             _signs_links(stage, member, people)
         if stage.uses_timers:
             _sets_timers(stack, stage, member, people, waiting[stage.name])
@@ -152,10 +152,9 @@ def secret_condition(project_number: str, pattern: str) -> str:
 
 def _keeps_blobs(stack: Stack, stage: StageSpec, member: pulumi.Output[str], blobs: gcp.storage.Bucket) -> None:
     """Only under its own prefixes; listing has no object to name, so the prefix it asks for is what is checked."""
-    role = {"read": "roles/storage.objectViewer", "write": "roles/storage.objectUser"}.get(stage.blobs)
-    if role is None:
-        return
-    for prefix in stage.blob_prefixes:
+    roles = dict.fromkeys(stage.blobs_read, "roles/storage.objectViewer")
+    roles |= dict.fromkeys(stage.blobs_written, "roles/storage.objectUser")
+    for prefix, role in roles.items():
         gcp.storage.BucketIAMMember(
             f"blobs-{stage.name}-{prefix.rstrip('/')}",
             bucket=blobs.name,

@@ -151,10 +151,11 @@ def bucket(stack: Stack, ready: pulumi.ResourceOptions) -> gcp.storage.Bucket:
 
 def _lifecycle() -> Iterator[gcp.storage.BucketLifecycleRuleArgs]:
     """Bars are kept for ever, in a colder class once nothing adds to their month; an export can be made again from the
-    ledger; what was overwritten or deleted can be had back for a week."""
+    ledger, a simulation played again from the bars; what was overwritten or deleted can be had back for a week."""
     yield _rule("SetStorageClass", storage_class="NEARLINE", age=90, matches_prefixes=["candles/"])
     yield _rule("SetStorageClass", storage_class="COLDLINE", age=365, matches_prefixes=["candles/"])
     yield _rule("Delete", age=90, matches_prefixes=["exports/"])
+    yield _rule("Delete", age=90, matches_prefixes=["simulations/"])
     yield _rule("Delete", days_since_noncurrent_time=7, with_state="ARCHIVED")
     yield _rule("AbortIncompleteMultipartUpload", age=7)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fluxfloor.contracts.base import Ident, Model, NonNegative, UtcMs
 from fluxfloor.contracts.events import ExportKind
 from fluxfloor.contracts.policy import Limits, Policy
+from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import (
     AccountView,
     AuditRecord,
@@ -176,6 +177,17 @@ class Exports(Model):
     next_cursor: str | None
 
 
+class Simulation(SimulationRecord):
+    """`links` by file, each good for some minutes once followed."""
+
+    links: dict[str, str]
+
+
+class Simulations(Model):
+    items: tuple[Simulation, ...]
+    next_cursor: str | None
+
+
 class Health(Model):
     flow: FlowPanel
 
@@ -267,3 +279,9 @@ class Requested(Model):
     """An export on its way: it stands in /v1/exports once its stage has taken it."""
 
     export_id: str
+
+
+class SimulationAsked(Model):
+    """A simulation on its way: it stands in /v1/simulations once its stage has taken it."""
+
+    simulation_id: str

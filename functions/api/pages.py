@@ -22,6 +22,7 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".json": "application/json",
     ".csv": "text/csv; charset=utf-8",
     ".parquet": "application/vnd.apache.parquet",
 }
@@ -60,10 +61,19 @@ def openapi(_context: Context, _: Asked[Nothing, Nothing]) -> Reply:
 def export_file(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
     """Leads to a signed link, made now."""
     record = shown.export_record(context, asked.path["id"])
-    name = record.files.get(asked.path["format"])
+    return _led(context, record.files, asked.path["format"], "path.format")
+
+
+def simulation_file(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
+    record = shown.simulation_record(context, asked.path["id"])
+    return _led(context, record.files, asked.path["file"], "path.file")
+
+
+def _led(context: Context, files: dict[str, str], wanted: str, field: str) -> Reply:
+    name = files.get(wanted)
     if name is None:
-        fix = f"take one of {', '.join(record.files)}" if record.files else "wait until it is done"
-        raise refusal(404, "this export has no such file", "path.format", fix)
+        fix = f"take one of {', '.join(files)}" if files else "wait until it is done"
+        raise refusal(404, "there is no such file here", field, fix)
     link = context.ports.blobs.link(name, LINK_EXPIRES_S)
     return Reply(303, headers={"Location": link, "Cache-Control": "no-store"})
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.policy import PRESETS, Policy
+from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import (
     AccountView,
     AuditRecord,
@@ -123,7 +124,7 @@ def halts(context: Context, _: Simple) -> answers.Halts:
 def why(context: Context, asked: Simple) -> answers.Why:
     story = journal.collect(context.ports.store, asked.path["id"])
     if story.empty:
-        fix = "ask about a signal, decision, intent, client order, trade or export"
+        fix = "ask about a signal, decision, intent, client order, trade, export or simulation"
         raise refusal(404, "nothing in the journal is about this id", "path.id", fix)
     facts = tuple(
         answers.WhyFact(
@@ -147,6 +148,15 @@ def exports(context: Context, asked: Asked[Paged, Nothing]) -> answers.Exports:
 
 def export(context: Context, asked: Simple) -> answers.Export:
     return shown.export(shown.export_record(context, asked.path["id"]))
+
+
+def simulations(context: Context, asked: Asked[Paged, Nothing]) -> answers.Simulations:
+    items, cursor = _page(context, SimulationRecord, asked.query, {})
+    return answers.Simulations(items=tuple(shown.simulation(record) for record in items), next_cursor=cursor)
+
+
+def simulation(context: Context, asked: Simple) -> answers.Simulation:
+    return shown.simulation(shown.simulation_record(context, asked.path["id"]))
 
 
 def policies(context: Context, _: Simple) -> answers.Policies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fluxfloor.contracts.policy import FLOOR, Halt
+from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import ExportRecord, Sender, StageHealth
 from fluxfloor.reporting.curve import RANGES_MS
 from fluxfloor.reporting.overview import AccountPanel, FlowPanel, HaltPanel, Overview, QuarantinePanel, account_panel
@@ -101,6 +102,18 @@ def export(record: ExportRecord) -> answers.Export:
     """Links lead through the API, which signs an address when one is followed: signing costs a call on Google."""
     links = {kind: f"/v1/exports/{record.id}/files/{kind}" for kind in record.files}
     return answers.Export(**dict(record), links=links)
+
+
+def simulation(record: SimulationRecord) -> answers.Simulation:
+    links = {file: f"/v1/simulations/{record.id}/files/{file}" for file in record.files}
+    return answers.Simulation(**dict(record), links=links)
+
+
+def simulation_record(context: Context, simulation_id: str) -> SimulationRecord:
+    found = context.read(SimulationRecord.key(simulation_id))
+    if found is None:
+        raise refusal(404, "no simulation has this id, or its stage has not taken it yet", "path.id", "see the list")
+    return found
 
 
 def export_record(context: Context, export_id: str) -> ExportRecord:

@@ -7,6 +7,7 @@ from typing import Any
 
 import fluxfloor
 from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.reporting.overview import HaltPanel, Overview
 from fluxfloor.webapi.openapi import document
 from fluxfloor.webapi.paging import Paged
@@ -69,6 +70,13 @@ table.write("POST", "/v1/exports", "Ask for an export", a.Requested, body=a.Expo
 )
 table.get("/v1/exports/{id}", "One export", a.Export)(reads.export)
 table.get("/v1/exports/{id}/files/{format}", "Leads to the file", None, status=303)(pages.export_file)
+
+table.get("/v1/simulations", "Simulations, newest first", a.Simulations, query=Paged)(reads.simulations)
+table.write("POST", "/v1/simulations", "Ask for a simulation", a.SimulationAsked, body=SimulationSpec, status=202)(
+    writes.request_simulation
+)
+table.get("/v1/simulations/{id}", "One simulation", a.Simulation)(reads.simulation)
+table.get("/v1/simulations/{id}/files/{file}", "Leads to the file", None, status=303)(pages.simulation_file)
 
 # --- what is not the API -----------------------------------------------------------------------------------------
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fluxfloor.contracts.events import ExportRequested, QuarantineReleased, RiskRaised, Severity
+from fluxfloor.contracts.events import (
+    ExportRequested,
+    QuarantineReleased,
+    RiskRaised,
+    Severity,
+    SimulationRequested,
+)
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import QUARANTINE
 from fluxfloor.contracts.policy import PRESETS, Halt, Limits, Policy
+from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.ports import Ref
 from fluxfloor.reporting.overview import HaltPanel
 from fluxfloor.topology import FLOOR_DATABASES
@@ -123,6 +130,24 @@ def _checked_span(context: Context, wish: answers.ExportRequest) -> None:
         raise refusal(422, "there is no such account", "account_id", f"send one of {', '.join(known)}")
     if not wish.from_ms < wish.to_ms <= wish.from_ms + LONGEST_EXPORT_MS:
         raise refusal(422, "must be after from_ms, and at most five years", "to_ms", "send a later or a nearer time")
+
+
+def request_simulation(context: Context, asked: Asked[Nothing, SimulationSpec]) -> Reply:
+    """What can't be simulated its stage says, in the record: it knows the strategies and the bars."""
+    spec, actor = asked.body, asked.actor
+    simulation_id = digest("simulation", actor, asked.key)
+    requested = SimulationRequested(simulation_id=simulation_id, spec=spec, requested_by=actor)
+
+    def decide(work: Work) -> answers.SimulationAsked:
+        work.emit(requested)
+        names = ", ".join(item.strategy_id for item in spec.strategies)
+        audit.record(
+            work, actor, "simulation.requested", simulation_id, instrument=spec.instrument_id,
+            timeframe=spec.timeframe, strategies=names,
+        )  # fmt: skip
+        return answers.SimulationAsked(simulation_id=simulation_id)
+
+    return _done(context, changes.commit(context, asked, requested, decide, status=202))
 
 
 def set_policy(context: Context, asked: Asked[Nothing, answers.PolicyChange]) -> Reply:

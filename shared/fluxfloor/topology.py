@@ -63,8 +63,12 @@ class StageSpec:
     uses_timers: bool = False
     uses_venue: bool = False
     uses_market_data: bool = False
-    blobs: Literal["none", "read", "write"] = "none"
-    blob_prefixes: tuple[str, ...] = ()  # the only names it touches
+    blobs_read: tuple[str, ...] = ()  # prefixes: the only names it reads, beside those it writes
+    blobs_written: tuple[str, ...] = ()  # prefixes: the only names it reads, writes and deletes
+    signs_links: bool = False  # to what it reads
+    carries: tuple[
+        str, ...
+    ] = ()  # other stages whose code its image holds, loaded by name and never called over a wire
     secrets: tuple[str, ...] = ()  # names or prefixes ending in "*"
     databases: tuple[str, ...] = ("mode",)
     memory_mb: int = 512
@@ -76,6 +80,10 @@ class StageSpec:
     @property
     def topics(self) -> tuple[str, ...]:
         return tuple(subscription.topic for subscription in self.consumes)
+
+    @property
+    def uses_blobs(self) -> bool:
+        return bool(self.blobs_read or self.blobs_written)
 
 
 def _sweep(every_min: int, does: str = "sends what was committed and not sent") -> Schedule:
@@ -93,6 +101,9 @@ def releases(stage: str) -> Subscription:
     return Subscription(RELEASES, only={"stage": stage})
 
 
+SIMULATED = ("market", "features", "cerebro", "execution", "reconciliation", "dashboard", "api")
+"""The stages that a simulated floor is made of: no webhooks, no exports, nobody to tell."""
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -106,6 +117,8 @@ TOPICS: dict[str, Topic] = {
         Topic("risks.raised", "scope", 168, "something a person should know"),
         Topic("exports.requested", "export", 24, "a report somebody wants"),
         Topic("exports.completed", "export", 24, "a report that is ready"),
+        Topic("simulations.requested", "simulation", 24, "a simulation somebody wants"),
+        Topic("simulations.completed", "simulation", 24, "a simulation that has been played"),
         Topic("quarantines.released", "stage", 24, "a quarantined message to be taken again"),
     )
 }
@@ -139,8 +152,7 @@ STAGES: dict[str, StageSpec] = {
                 _sweep(15),
             ),
             uses_market_data=True,
-            blobs="write",
-            blob_prefixes=("candles/",),
+            blobs_written=("candles/",),
             databases=("mode", "edge"),
             concurrency=1,
             max_instances=2,
@@ -222,11 +234,11 @@ STAGES: dict[str, StageSpec] = {
             "api",
             "serves the page and the typed API; the only way a person changes anything",
             image="edge",
-            produces=("exports.requested", "quarantines.released", "risks.raised"),
+            produces=("exports.requested", "simulations.requested", "quarantines.released", "risks.raised"),
             schedules=(_sweep(15),),
             public=True,
-            blobs="read",
-            blob_prefixes=("exports/",),
+            blobs_read=("exports/", "simulations/"),
+            signs_links=True,
             secrets=("api-*",),
             databases=("mode", "edge"),
             concurrency=40,
@@ -241,11 +253,25 @@ STAGES: dict[str, StageSpec] = {
                 Schedule("daily", 1440, "asks for yesterday's"),
                 _sweep(15, "writes what was asked for and not made"),
             ),
-            blobs="write",
-            blob_prefixes=("exports/",),
+            blobs_written=("exports/",),
             memory_mb=1024,
             concurrency=1,
             timeout_s=300,
+        ),
+        StageSpec(
+            "simulation",
+            "plays the real stages on archived bars, on request",
+            image="core",
+            consumes=(Subscription("simulations.requested", ack_deadline_s=600), releases("simulation")),
+            produces=("simulations.completed",),
+            schedules=(_sweep(15, "plays what was asked for and not played"),),
+            blobs_read=("candles/",),
+            blobs_written=("simulations/",),
+            carries=SIMULATED,
+            memory_mb=2048,
+            concurrency=1,
+            max_instances=3,
+            timeout_s=600,
         ),
         StageSpec(
             "alerts",
@@ -255,6 +281,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("risks.raised"),
                 Subscription("executions.reported"),
                 Subscription("exports.completed"),
+                Subscription("simulations.completed"),
                 releases("alerts"),
             ),
             schedules=(_sweep(15, "sends again what a channel did not take"),),
@@ -313,6 +340,8 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("stage_health"),
     QueryShape("exports", order_by="ts_event_ms", descending=True),
     QueryShape("exports", equals=("status",), order_by="ts_event_ms"),  # exports' sweep
+    QueryShape("simulations", order_by="ts_event_ms", descending=True),
+    QueryShape("simulations", equals=("status",), order_by="ts_event_ms"),  # simulation's sweep
     QueryShape("alerts", equals=("open",)),
     QueryShape("audit", order_by="ts_event_ms", descending=True),
 )

@@ -157,6 +157,7 @@ def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock)
     return PaperVenue(
         account_id, store, clock, {account.currency: account.deposit},
         (paper.latency_min_ms, paper.latency_max_ms), paper.slippage_bps, paper.fee,
+        paper.partial_fills, paper.seed,
     )  # fmt: skip
 
 

@@ -226,7 +226,7 @@ def risks(now_ms: int) -> list[RiskRaised]:
 
 
 def health(now_ms: int) -> list[StageHealth]:
-    status = {"execution": "delayed", "exports": "idle", "alerts": "offline", "api": "idle"}
+    status = {"execution": "delayed", "exports": "idle", "alerts": "offline", "api": "idle", "simulation": "idle"}
     names = [
         "ingestion",
         "market",
@@ -237,6 +237,7 @@ def health(now_ms: int) -> list[StageHealth]:
         "dashboard",
         "api",
         "exports",
+        "simulation",
         "alerts",
     ]
     return [

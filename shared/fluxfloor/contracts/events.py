@@ -13,6 +13,7 @@ from fluxfloor.contracts.decisions import Decision
 from fluxfloor.contracts.instruments import Candle, Quote
 from fluxfloor.contracts.orders import OrderIntent, OrderReport
 from fluxfloor.contracts.signals import Signal
+from fluxfloor.contracts.simulations import SimulationSpec
 
 
 class CandleClosed(Event):
@@ -224,6 +225,37 @@ class ExportCompleted(Event):
         return (self.export_id,)
 
 
+class SimulationRequested(Event):
+    type: ClassVar[str] = "simulations.requested.v1"
+    simulation_id: Ident
+    spec: SimulationSpec
+    requested_by: str
+
+    def key(self) -> str:
+        return self.simulation_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.simulation_id,)
+
+
+class SimulationCompleted(Event):
+    """`summary` holds the figures that people ask for first, by name; `fix` says what may help one that failed."""
+
+    type: ClassVar[str] = "simulations.completed.v1"
+    simulation_id: Ident
+    files: dict[str, str]  # file -> blob name
+    summary: dict[str, str] = Field(default_factory=dict)
+    failed: str = ""
+    fix: str = ""
+    ts_event_ms: UtcMs
+
+    def key(self) -> str:
+        return self.simulation_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.simulation_id,)
+
+
 class QuarantineReleased(Event):
     """A person asks a stage to take a quarantined message again."""
 
@@ -274,7 +306,8 @@ EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
         CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported,
-        AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, QuarantineReleased, ScheduleTicked, TimerFired,
+        AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, SimulationRequested, SimulationCompleted,
+        QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip
 """Every version a subscriber can read, by type. A version that was replaced stays here until N-1 has drained."""

@@ -66,12 +66,14 @@ class Instrument(Model):
 
 
 class Quote(Model):
-    """Best bid and ask at a time."""
+    """Best bid and ask at a time, with what is offered there in the base asset where the market says so."""
 
     instrument_id: Ident
     bid: Positive
     ask: Positive
     ts_event_ms: UtcMs
+    bid_size: NonNegative | None = None
+    ask_size: NonNegative | None = None
 
     @property
     def mid(self) -> Decimal:

@@ -13,6 +13,7 @@ from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Query, Store
 
 ALL = 10_000_000
+PAGE = 2_000
 
 
 def rows(store: Store, collection: str, database: str = "mode") -> list[dict[str, Any]]:
@@ -24,10 +25,26 @@ def count(store: Store, collection: str, **equals: Any) -> int:
 
 
 def facts(store: Store) -> Iterator[dict[str, Any]]:
-    """Every committed fact of both databases, in no order."""
+    """Every committed fact of both databases, each database's by the time of its step. A page of them is in memory."""
     for database in ("edge", "mode"):
-        for step in rows(store, JOURNAL, database):
+        for step in _steps(store, database):
             yield from step["facts"]
+
+
+def _steps(store: Store, database: str) -> Iterator[dict[str, Any]]:
+    """Each page starts at the time the last one ended with, and leaves out what was seen of it."""
+    since_ms, limit, seen = 0, PAGE, set[str]()
+    while True:
+        found = store.query(
+            Query(JOURNAL, (("at_ms", ">=", since_ms),), order_by="at_ms", limit=limit, database=database)
+        )
+        yield from (step.data or {} for step in found if step.ref.id not in seen)
+        if len(found) < limit:
+            return
+        last_ms = int((found[-1].data or {})["at_ms"])
+        at_last = {step.ref.id for step in found if (step.data or {})["at_ms"] == last_ms}
+        limit, seen = (limit * 2, seen | at_last) if last_ms == since_ms else (PAGE, at_last)
+        since_ms = last_ms
 
 
 def ledger_balanced(store: Store) -> bool:

@@ -25,6 +25,7 @@ from fluxfloor.market.window import Bars
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.settings import Settings
+from fluxfloor.topology import STAGES
 from fluxfloor.webapi.settled import apply_settings
 
 SETTLE_MS = 2_000
@@ -34,12 +35,15 @@ SWEEP_BARS = 24  # books are compared with the venue every so many bars
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is played: bars of one instrument, (n, 6) from the oldest on, and the webhooks between them."""
+    """What is played: bars of one instrument, (n, 6) from the oldest on, and the webhooks between them; and how the
+    market around them is modelled (see FileMarketData)."""
 
     instrument: Instrument
     timeframe: str
     bars: Bars
     webhooks: tuple[RecordedWebhook, ...] = ()
+    spread_bps: Decimal = Decimal(2)
+    participation: Decimal | None = None
 
     @property
     def step_ms(self) -> int:
@@ -167,9 +171,11 @@ def open_replay(
     secrets: dict[str, str],
     floor_type: type[Floor] = Floor,
     wrap: Callable[[Ports], Ports] | None = None,
+    stages: tuple[str, ...] = tuple(STAGES),
 ) -> Replay:
     """A fresh floor for a recording; `directory` must not hold another one's state."""
     clock = VirtualClock(int(recording.bars[:, 0].min()) + 1)
-    source = FileMarketData([Series(recording.instrument, recording.timeframe, recording.bars)], clock)
-    floor = floor_type(directory, settings, clock, lambda _: source, secrets, wrap)
+    series = Series(recording.instrument, recording.timeframe, recording.bars)
+    source = FileMarketData([series], clock, recording.spread_bps, recording.participation)
+    floor = floor_type(directory, settings, clock, lambda _: source, secrets, wrap, stages)
     return Replay(floor, clock, recording)

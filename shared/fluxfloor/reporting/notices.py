@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from fluxfloor.contracts.base import Document, Event, Key
-from fluxfloor.contracts.events import ExecutionReported, ExportCompleted, RiskRaised, Severity
+from fluxfloor.contracts.events import ExecutionReported, ExportCompleted, RiskRaised, Severity, SimulationCompleted
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState
+from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
 from fluxfloor.contracts.state import ExportRecord, Order
 from fluxfloor.reporting import BY_SCHEDULE
 
@@ -179,10 +180,37 @@ def _export_words(event: ExportCompleted, record: ExportRecord | None) -> Words 
     )
 
 
+# --- simulations -------------------------------------------------------------------------------------------------
+
+
+def _simulation_subject(event: SimulationCompleted) -> Subject:
+    severity = Severity.WARNING if event.failed else Severity.INFO
+    return Subject("simulation_failed" if event.failed else "simulation_completed", event.simulation_id, severity)
+
+
+def _simulation_source(event: SimulationCompleted) -> Key[SimulationRecord]:
+    return SimulationRecord.key(event.simulation_id)
+
+
+def _simulation_words(event: SimulationCompleted, record: SimulationRecord | None) -> Words:
+    of = "" if record is None else f"{_played(record.spec)}: "
+    figures = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in event.summary.items())
+    outcome = f"{event.failed}; {event.fix}" if event.failed else figures
+    title = "Simulation failed" if event.failed else "Simulation ready"
+    return Words(title, f"{of}{outcome}\nsimulation {event.simulation_id}")
+
+
+def _played(spec: SimulationSpec) -> str:
+    names = ", ".join(item.strategy_id for item in spec.strategies)
+    symbol = spec.instrument_id.partition(":")[2]
+    return f"{names} on {symbol} {spec.timeframe}, {_day(spec.from_ms)} to {_day(spec.to_ms)}"
+
+
 FORMATS: dict[type[Event], Format] = {
     ExecutionReported: Format(_order_subject, _order_source, _order_words),
     RiskRaised: Format(_risk_subject, _no_source, _risk_words),
     ExportCompleted: Format(_export_subject, _export_source, _export_words),
+    SimulationCompleted: Format(_simulation_subject, _simulation_source, _simulation_words),
 }
 
 

@@ -87,7 +87,12 @@ FACTS: dict[str, dict[str, dict[str, float]]] = {
     BAR: {"market": {"candles.closed": 1}, "reconciliation": {"accounts.updated": 1}},
     WATCHED_BAR: {"market": {"candles.closed": 1}},
 }
-ALSO_LOOKS = ("execution/sweep", "exports/sweep", "alerts/sweep")  # for what they began and did not end
+ALSO_LOOKS = (
+    "execution/sweep",
+    "exports/sweep",
+    "simulation/sweep",
+    "alerts/sweep",
+)  # for what they began and did not end
 KEEPS = ("dashboard", "reconciliation")  # their documents stay: rows, ledger entries
 
 

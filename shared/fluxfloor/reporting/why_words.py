@@ -20,6 +20,8 @@ from fluxfloor.contracts.events import (
     RiskRaised,
     SignalReceived,
     SignalScored,
+    SimulationCompleted,
+    SimulationRequested,
     TradeClosed,
 )
 from fluxfloor.contracts.state import LedgerEntry
@@ -141,6 +143,18 @@ def _export_completed(event: ExportCompleted) -> Said:
     return (f"export failed: {event.failed}" if event.failed else f"export of {event.rows} rows is ready"), files
 
 
+def _simulation_requested(event: SimulationRequested) -> Said:
+    names = ", ".join(item.strategy_id for item in event.spec.strategies)
+    return f"{event.requested_by} wants {names} simulated on {event.spec.instrument_id} {event.spec.timeframe}", []
+
+
+def _simulation_completed(event: SimulationCompleted) -> Said:
+    files = [f"{file}: {name}" for file, name in event.files.items()]
+    if event.failed:
+        return f"simulation failed: {event.failed}; {event.fix}", files
+    return f"simulation is ready: equity {event.summary.get('equity', '?')}", files
+
+
 def _released(event: QuarantineReleased) -> Said:
     return f"{event.released_by} released {event.quarantine_id} to {event.stage}", []
 
@@ -155,5 +169,7 @@ _WORDS: dict[type[Event], Callable[[Any], Said]] = {
     RiskRaised: _risk,
     ExportRequested: _export_requested,
     ExportCompleted: _export_completed,
+    SimulationRequested: _simulation_requested,
+    SimulationCompleted: _simulation_completed,
     QuarantineReleased: _released,
 }

@@ -100,6 +100,8 @@ class PaperSettings(Section):
     latency_max_ms: int = Field(default=200, ge=0, le=60_000)
     slippage_bps: NonNegative = Decimal(5)
     fee: NonNegative = Decimal("0.0026")
+    partial_fills: bool = False  # fill no more of an order than its quote offers; the rest waits for the next quote
+    seed: int = Field(default=0, ge=0, lt=2**53)  # draws each order's latency between the two
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -30,7 +30,7 @@ def test_a_stage_gets_what_the_topology_gives_it_and_no_more(stage: str) -> None
     opened, spec = open_ports(SETTINGS, VirtualClock(0), stage), STAGES[stage]
     used = {role for role in ("bus", "timers", "blobs", "secrets") if not isinstance(getattr(opened, role), Unused)}
     given = {
-        "bus": bool(spec.produces), "timers": spec.uses_timers, "blobs": spec.blobs != "none",
+        "bus": bool(spec.produces), "timers": spec.uses_timers, "blobs": spec.uses_blobs,
         "secrets": bool(spec.secrets),
     }  # fmt: skip
     assert used == {role for role, wanted in given.items() if wanted}

@@ -55,14 +55,14 @@ def expected(stage, mode):
         condition = f'resource.name.startsWith("projects/{NUMBER}/secrets/{secret.removesuffix("*")}")'
         yield me, "roles/secretmanager.secretAccessor", "project", condition
         yield me, "roles/secretmanager.viewer", "project", condition
-    for prefix in stage.blob_prefixes:
-        role = {"read": "roles/storage.objectViewer", "write": "roles/storage.objectUser"}[stage.blobs]
+    for prefix in (*stage.blobs_read, *stage.blobs_written):
+        role = "roles/storage.objectUser" if prefix in stage.blobs_written else "roles/storage.objectViewer"
         condition = (
             f'resource.name.startsWith("projects/_/buckets/{PROJECT}-fluxfloor/objects/{prefix}") || '
             f'api.getAttribute("storage.googleapis.com/objectListPrefix", "").startsWith("{prefix}")'
         )
         yield me, role, f"bucket {PROJECT}-fluxfloor", condition
-    if stage.blobs == "read":
+    if stage.signs_links:
         yield me, "roles/iam.serviceAccountTokenCreator", f"account stage-{stage.name}", ""
     if stage.uses_timers:
         yield me, "roles/cloudtasks.enqueuer", f"name timers-{stage.name}", ""

@@ -97,10 +97,31 @@ def test_what_a_base_image_copies_exists_and_reaches_the_builder(image):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_image_copies_exists_and_reaches_the_builder(stage):
-    (source,) = (each.replace("${STAGE}", stage) for each in copied("stage"))
-    assert (ROOT / source / "main.py").is_file()
+def test_what_a_stage_image_takes_exists_and_reaches_the_builder(stage):
+    (source,) = copied("stage")
     assert reaches_the_builder(source)
+    for folder in taken(stage):
+        assert (ROOT / source / folder / "main.py").is_file()
+
+
+def taken(stage):
+    """The folders that end up in a stage's image: its own, and those of the stages that it carries."""
+    return (stage, *STAGES[stage].carries)
+
+
+def test_a_stage_image_takes_the_folders_it_is_told_and_no_other(tmp_path):
+    """The very command, on folders of this test."""
+    (command,) = [rest for word, rest in instructions("stage") if word == "RUN"]
+    for folder in ("one", "two", "three"):
+        (tmp_path / "all" / folder).mkdir(parents=True)
+        (tmp_path / "all" / folder / "main.py").touch()
+    script = command.replace("/tmp/", f"{tmp_path}/")
+    done = subprocess.run(["sh", "-c", script], env={**os.environ, "STAGES": "one three"}, check=False)
+    assert done.returncode == 0
+    assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == ["one", "three"]
+    assert ("COPY", "--from=taken /tmp/taken /floor/functions") in instructions("stage")
+    subprocess.run(["rm", "-r", tmp_path / "taken"], check=True)
+    assert subprocess.run(["sh", "-c", script], env={**os.environ, "STAGES": "one lost"}, check=False).returncode != 0
 
 
 def reaches_the_builder(source):
@@ -171,9 +192,18 @@ def check_python(words):
                 assert hasattr(names[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
 
 
-@pytest.mark.parametrize("stage", ["ingestion", "features"])
+LOADS = {
+    "ingestion": "",
+    "features": "",
+    "simulation": "from fluxfloor.local.floor import load_stage; from fluxfloor.topology import SIMULATED; "
+    "print([load_stage(name).name for name in SIMULATED])",
+}
+
+
+@pytest.mark.parametrize("stage", LOADS)
 def test_the_stage_s_entry_point_loads_its_function_from_what_the_images_copy(stage, tmp_path):
-    for source in (*copied(STAGES[stage].image), f"functions/{stage}"):
+    folders = [f"functions/{folder}" for folder in taken(stage)]
+    for source in (*copied(STAGES[stage].image), *folders):
         if not source.startswith("shared/locks"):
             target = tmp_path / source.removeprefix("shared/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +211,7 @@ def test_the_stage_s_entry_point_loads_its_function_from_what_the_images_copy(st
     (entry,) = [json.loads(rest) for word, rest in instructions("stage") if word == "ENTRYPOINT"]
     options = shlex.split(entry[2].replace("$FLUXFLOOR_STAGE", stage).split("functions-framework", 1)[1])
     source, target = options[options.index("--source") + 1], options[options.index("--target") + 1]
-    code = f"import functions_framework as f; print(f.create_app({target!r}, {source!r}).name)"
+    code = f"import functions_framework as f; print(f.create_app({target!r}, {source!r}).name); {LOADS[stage]}"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -263,6 +293,7 @@ def test_every_image_is_built_on_a_digest_and_every_stage_on_the_base_its_topolo
     for name, stage in STAGES.items():
         given = build_args(builds[f"pkg.dev/p/floor/{name}:abc"])
         assert given["STAGE"] == name
+        assert given["STAGES"].split() == [*taken(name)]
         assert given["BASE"].startswith(f"pkg.dev/p/floor/{stage.image}@sha256:")
     assert len(builds) == len(BASES) + len(STAGES)
 

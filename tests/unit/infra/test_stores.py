@@ -105,16 +105,22 @@ def test_what_expires_expires_in_both_databases_and_its_expiry_is_not_indexed(pa
         assert kinds(fields(paper)[key]) == set()
 
 
-def test_every_stage_that_keeps_blobs_says_under_which_names():
-    for stage in STAGES.values():
-        assert bool(stage.blob_prefixes) is (stage.blobs != "none"), stage.name
-        assert all(prefix.endswith("/") for prefix in stage.blob_prefixes)
+def test_blobs_are_read_or_written_by_prefix_and_each_prefix_is_written_by_one_stage():
+    written = [prefix for stage in STAGES.values() for prefix in stage.blobs_written]
+    read = {prefix for stage in STAGES.values() for prefix in stage.blobs_read}
+    assert sorted(written) == ["candles/", "exports/", "simulations/"]
+    assert read <= set(written)
+    assert not any(set(stage.blobs_read) & set(stage.blobs_written) for stage in STAGES.values())
+
+
+def test_only_who_reads_for_people_signs_links():
+    assert [stage.name for stage in STAGES.values() if stage.signs_links] == ["api"]
 
 
 def test_what_is_written_to_the_bucket_grows_old_in_its_own_way(paper):
     rules = paper.one("blobs")["lifecycleRules"]
     aged = {prefix for rule in rules for prefix in rule["condition"].get("matchesPrefixes", [])}
-    assert aged == {prefix for stage in STAGES.values() if stage.blobs == "write" for prefix in stage.blob_prefixes}
+    assert aged == {prefix for stage in STAGES.values() for prefix in stage.blobs_written}
     deleted = [rule["condition"] for rule in rules if rule["action"]["type"] == "Delete"]
     assert all("candles/" not in condition.get("matchesPrefixes", []) for condition in deleted)
     assert all(condition.get("matchesPrefixes") or condition.get("withState") == "ARCHIVED" for condition in deleted)

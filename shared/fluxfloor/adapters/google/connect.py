@@ -69,7 +69,7 @@ def open_ports(settings: Floor, clock: Clock, stage: str) -> Opened:
             store=_store(settings, spec, clock),
             bus=_bus(google) if spec.produces else _unused(stage, "a bus"),
             timers=_timers(google) if spec.uses_timers else _unused(stage, "timers"),
-            blobs=_blobs(google) if spec.blobs != "none" else _unused(stage, "blobs"),
+            blobs=_blobs(google) if spec.uses_blobs else _unused(stage, "blobs"),
             secrets=_secrets(google) if spec.secrets else _unused(stage, "secrets"),
         )
     except DefaultCredentialsError as problem:

@@ -31,6 +31,7 @@ MAX_PAGES = 200  # of one call; what is left is asked for again in the next pull
 PAGE_BARS = 500
 PAGE_TRADES = 1_000
 _KINDS = {"spot": Kind.SPOT, "swap": Kind.PERPETUAL, "future": Kind.FUTURE}
+LARGEST_SIZE = 1e15
 _NO_NUMBER = float("nan")
 
 
@@ -99,15 +100,18 @@ class CcxtMarketData:
         asked_ms, symbol = self._clock.now_ms(), instrument.symbol
         answer = self._read("fetch_ticker", lambda: self._exchange.fetch_ticker(symbol))
         bid, ask = answer.get("bid"), answer.get("ask")
+        sizes = answer.get("bidVolume"), answer.get("askVolume")
         if not (bid and ask):
             answer = self._read("fetch_order_book", lambda: self._exchange.fetch_order_book(symbol, 5))
             bid, ask = _best(answer["bids"]), _best(answer["asks"])
+            sizes = _best(answer["bids"], 1), _best(answer["asks"], 1)
         if not (bid and ask) or not LOWEST_PRICE <= bid <= ask <= HIGHEST_PRICE:
             return None
         on_bid, on_ask = instrument.ticks_below(Decimal(str(bid))), instrument.ticks_above(Decimal(str(ask)))
         return Quote(
             instrument_id=instrument.instrument_id, bid=instrument.price(max(on_bid, 1)), ask=instrument.price(on_ask),
-            ts_event_ms=min(answer.get("timestamp") or asked_ms, asked_ms),
+            ts_event_ms=min(answer.get("timestamp") or asked_ms, asked_ms), bid_size=_size(instrument, sizes[0]),
+            ask_size=_size(instrument, sizes[1]),
         )  # fmt: skip
 
     # --- candles -------------------------------------------------------------------------------------------------
@@ -230,8 +234,17 @@ def _venue_order(trade: dict[str, Any]) -> tuple[int, int]:
     return trade["timestamp"], int(trade_id) if trade_id.isdecimal() else 0
 
 
-def _best(levels: list[list[float]]) -> float | None:
-    return levels[0][0] if levels else None
+def _best(levels: list[list[float]], column: int = 0) -> float | None:
+    """The first level's price (0) or amount (1)."""
+    return levels[0][column] if levels else None
+
+
+def _size(instrument: Instrument, amount: float | None) -> Decimal | None:
+    """In whole lots of the base asset; None where the venue tells none, and for contracts, whose amounts count
+    something else."""
+    if amount is None or instrument.kind is not Kind.SPOT or not 0 <= amount < LARGEST_SIZE:
+        return None
+    return instrument.quantity(instrument.lots(Decimal(str(amount))))
 
 
 def _least(limits: dict[str, Any], what: str) -> Decimal:

@@ -25,6 +25,7 @@ from fluxfloor.errors import Misconfigured
 from fluxfloor.market.quality import HIGHEST_PRICE, LOWEST_PRICE
 from fluxfloor.ports import Clock
 
+LARGEST_VOLUME = 1e15  # beyond it no quote can say so much; what claims more is no volume
 _ABSURD = 1.5  # a bar this many times off its neighbours is no quote
 
 
@@ -40,11 +41,17 @@ class Series:
 class FileMarketData:
     """Plays any number of series. Of several timeframes of one instrument the shortest gives the quotes.
 
-    `spread_bps` is the whole modelled spread, in basis points of the price. A call costs O(log n) and what it returns.
+    `spread_bps` is the whole modelled spread, in basis points of the price. `participation` is the share of the last
+    closed bar's volume that each quote offers on either side, in whole lots; None tells no size: there is no limit.
+    A call costs O(log n) and what it returns.
     """
 
-    def __init__(self, series: Iterable[Series], clock: Clock, spread_bps: Decimal = Decimal(2)) -> None:
+    def __init__(
+        self, series: Iterable[Series], clock: Clock, spread_bps: Decimal = Decimal(2),
+        participation: Decimal | None = None,
+    ) -> None:  # fmt: skip
         self._clock = clock
+        self._participation = participation
         self._half_spread = spread_bps / 20_000
         self._tapes: dict[tuple[str, str], _Tape] = {}
         self._quotes: dict[str, _Tape] = {}
@@ -76,10 +83,17 @@ class FileMarketData:
         middle = Decimal(repr(price))
         half = middle * self._half_spread
         bid, ask = instrument.ticks_below(middle - half), instrument.ticks_above(middle + half)
+        size = self._size(tape, instrument, now_ms) if tape else None
         return Quote(
             instrument_id=instrument.instrument_id, bid=instrument.price(max(bid, 1)), ask=instrument.price(ask),
-            ts_event_ms=now_ms,
+            ts_event_ms=now_ms, bid_size=size, ask_size=size,
         )  # fmt: skip
+
+    def _size(self, tape: _Tape, instrument: Instrument, now_ms: int) -> Decimal | None:
+        if self._participation is None:
+            return None
+        traded = Decimal(repr(tape.volume(now_ms)))
+        return instrument.quantity(instrument.lots(traded * self._participation))
 
     def closes_ms(self) -> list[int]:
         """Every time at which some bar closes, sorted: what a replay has to stop at."""
@@ -104,6 +118,7 @@ class _Tape:
         self._closes_ms: list[int] = (usable[:, 0].astype(np.int64) + self.step_ms).tolist()
         self._opens: list[float] = usable[:, 1].tolist()
         self._closes: list[float] = usable[:, 4].tolist()
+        self._volumes: list[float] = usable[:, 5].tolist()
 
     def candles(self, instrument_id: str, since_ms: int, until_ms: int) -> list[Candle]:
         first, end = bisect_right(self.times, since_ms - 1), bisect_right(self.times, until_ms - 1)
@@ -116,6 +131,12 @@ class _Tape:
         if closed == 0 and now_ms < self._closes_ms[0] - self.step_ms:
             return None
         return self._opens[closed]
+
+    def volume(self, now_ms: int) -> float:
+        """Of the bar that closed last; 0 before any has, and where the file has no such number."""
+        closed = bisect_right(self._closes_ms, now_ms)
+        traded = self._volumes[closed - 1] if closed else 0.0
+        return traded if 0.0 < traded < LARGEST_VOLUME else 0.0
 
     def _candle(self, instrument_id: str, row: list[float]) -> Candle:
         # not validated: NaN and worse are the gate's to find

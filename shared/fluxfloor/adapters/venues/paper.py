@@ -3,6 +3,9 @@
 It is a venue of its own, with its own documents and its own books, so that reconciliation compares two things. An
 order rests until a look-up finds that its time has come; like a real venue it refuses a client id it has seen, a
 placement that arrives after its expiry, what is off its grid or too small, and what the balance doesn't cover.
+
+With partial fills, a quote that tells its sizes gives no more than these to all orders of the account together; what
+is left of an order rests until a later quote. A quote without sizes fills whole orders.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ from __future__ import annotations
 from decimal import ROUND_UP, Decimal
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from fluxfloor.adapters.venues.paper_rules import check_minimums, fill_price, worst_price
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.base import Document, Key, NonNegative, Number, UtcMs
+from fluxfloor.contracts.base import Document, Key, Model, NonNegative, Number, UtcMs
 from fluxfloor.contracts.instruments import Instrument, Quote, QuoteState
 from fluxfloor.contracts.money import EXACT, cost, exact
 from fluxfloor.contracts.orders import Fill, OrderState, Side
@@ -39,11 +44,19 @@ MAX_CONFLICTS = 50
 PAGE = 1_000
 
 
+class Taken(Model):
+    """How much of one side of one quote the account has had."""
+
+    quote_ms: UtcMs
+    quantity: Number
+
+
 class PaperAccount(Document):
     collection: ClassVar[str] = "paper_accounts"
     owner: ClassVar[str] = "paper"
 
     balances: dict[str, Number]
+    taken: dict[str, Taken] = Field(default_factory=dict)  # "<side>|<instrument>": of the last quote that filled any
 
 
 class PaperOrder(Document):
@@ -63,6 +76,13 @@ class PaperOrder(Document):
     fills: tuple[Fill, ...] = ()
     reason: str = ""
 
+    @property
+    def unfilled(self) -> Decimal:
+        filled = ZERO
+        for fill in self.fills:
+            filled = EXACT.add(filled, fill.quantity)
+        return EXACT.subtract(self.quantity, filled)
+
 
 class PaperFill(Document):
     collection: ClassVar[str] = "paper_fills"
@@ -76,7 +96,8 @@ class PaperFill(Document):
 
 
 class PaperVenue:
-    """One paper account. `latency_ms` and `fee` as in the settings; slippage in basis points of the quote."""
+    """One paper account. `latency_ms`, `fee`, `partial_fills` and `seed` as in the settings; slippage in basis points
+    of the quote."""
 
     capabilities = CAPABILITIES["paper"]
 
@@ -89,6 +110,8 @@ class PaperVenue:
         latency_ms: tuple[int, int] = (50, 200),
         slippage_bps: Decimal = Decimal(5),
         fee: NonNegative = Decimal("0.0026"),
+        partial_fills: bool = False,
+        seed: int = 0,
     ) -> None:
         self._account_id = account_id
         self._store = store
@@ -97,6 +120,8 @@ class PaperVenue:
         self._latency_ms = latency_ms
         self._slippage = slippage_bps / BPS
         self._fee = fee
+        self._partial_fills = partial_fills
+        self._salt = ("latency", seed) if seed else ("latency",)
 
     # --- the port ------------------------------------------------------------------------------------------------
 
@@ -112,7 +137,7 @@ class PaperVenue:
         quote = _quote(quoted)
         check_minimums(placement, quote)
         if quote is not None:
-            self._check_funds(order, quote, self._balances(held))
+            self._check_funds(order, quote, self._account(held).balances)
         try:
             self._store.commit(Commit(creates={existing.ref: {**order.encode(), "version": 1}}))
         except Conflict as problem:
@@ -137,7 +162,7 @@ class PaperVenue:
             fills = self._fills(since_ms)
             (held,) = self._store.read([ref])
             if held.data == before.data:
-                return VenueBooks(self._balances(held), fills)
+                return VenueBooks(dict(self._account(held).balances), fills)
             before = held
         raise OutcomeUnknown(f"paper account {self._account_id} is too busy to be read")
 
@@ -189,33 +214,48 @@ class PaperVenue:
         if withdrawn:
             changed = order.model_copy(update={"state": OrderState.CANCELLED, "reason": withdrawn})
         elif self._clock.now_ms() >= order.due_ms and quote is not None:
-            changed = self._match(order, quote, self._balances(held))
+            changed = self._match(order, quote, self._account(held))
         commit = Commit(updates={seen.ref: ({**changed.encode(), "version": order.version + 1}, seen.token)})
-        if changed.fills != order.fills:
-            self._book(changed, held, commit)
+        if changed.fills != order.fills and quote is not None:
+            self._book(changed, quote, held, commit)
         return changed, commit
 
-    def _match(self, order: PaperOrder, quote: Quote, balances: dict[str, Decimal]) -> PaperOrder:
+    def _match(self, order: PaperOrder, quote: Quote, account: PaperAccount) -> PaperOrder:
         price, triggered = fill_price(order, quote, self._slippage)
         order = order.model_copy(update={"triggered": triggered})
-        if price is None:
+        quantity = self._offered(order, quote, account)
+        if price is None or quantity <= 0:
             return order
         fill = Fill(
-            trade_id=ids.digest("paper", order.id), price=price, quantity=order.quantity,
-            fee=self._fee_of(price, order.quantity), fee_currency=order.instrument.quote,
-            ts_event_ms=self._clock.now_ms(),
+            trade_id=_trade_id(order), price=price, quantity=quantity, fee=self._fee_of(price, quantity),
+            fee_currency=order.instrument.quote, ts_event_ms=self._clock.now_ms(),
         )  # fmt: skip
-        moves = _moves(order, fill)
-        if any(_after(balances, currency, change) < 0 for currency, change in moves.items() if change < 0):
-            return order.model_copy(update={"state": OrderState.REJECTED, "reason": "insufficient funds"})
-        return order.model_copy(update={"state": OrderState.FILLED, "fills": (fill,)})
+        for currency, change in _moves(order, fill).items():
+            if change < 0 and _after(account.balances, currency, change) < 0:
+                ended = OrderState.CANCELLED if order.fills else OrderState.REJECTED
+                return order.model_copy(update={"state": ended, "reason": "insufficient funds"})
+        whole = quantity == order.unfilled
+        state = OrderState.FILLED if whole else OrderState.PARTIALLY_FILLED
+        return order.model_copy(update={"state": state, "fills": (*order.fills, fill)})
 
-    def _book(self, order: PaperOrder, held: Snapshot, commit: Commit) -> None:
-        fill, balances = order.fills[-1], self._balances(held)
-        moves = _moves(order, fill)
+    @exact
+    def _offered(self, order: PaperOrder, quote: Quote, account: PaperAccount) -> Decimal:
+        """What of the order this quote can still fill. A quote older than the last that filled gives nothing."""
+        size = quote.ask_size if order.side is Side.BUY else quote.bid_size
+        if size is None or not self._partial_fills:
+            return order.unfilled
+        taken = account.taken.get(_side_of(order))
+        if taken is not None and taken.quote_ms >= quote.ts_event_ms:
+            size = size - taken.quantity if taken.quote_ms == quote.ts_event_ms else ZERO
+        rules = order.instrument
+        return min(order.unfilled, rules.quantity(rules.lots(size)))
+
+    def _book(self, order: PaperOrder, quote: Quote, held: Snapshot, commit: Commit) -> None:
+        fill, account = order.fills[-1], self._account(held)
+        moves, balances = _moves(order, fill), dict(account.balances)
         for currency, change in moves.items():
             balances[currency] = _after(balances, currency, change)
-        account = PaperAccount(id=self._account_id, balances=balances)
+        account = account.model_copy(update={"balances": balances, "taken": self._taken(account, order, quote)})
         if held.data is None:
             commit.creates[held.ref] = {**account.encode(), "version": 1}
         else:
@@ -226,6 +266,16 @@ class PaperVenue:
         )  # fmt: skip
         commit.creates[_ref(PaperFill.key(row.id))] = row.encode()
 
+    def _taken(self, account: PaperAccount, order: PaperOrder, quote: Quote) -> dict[str, Taken]:
+        """With the order's last fill in it."""
+        if not self._partial_fills:
+            return account.taken
+        side, quantity = _side_of(order), order.fills[-1].quantity
+        before = account.taken.get(side)
+        if before is not None and before.quote_ms == quote.ts_event_ms:
+            quantity = EXACT.add(before.quantity, quantity)
+        return {**account.taken, side: Taken(quote_ms=quote.ts_event_ms, quantity=quantity)}
+
     # --- its rules -----------------------------------------------------------------------------------------------
 
     def _late(self, placement: Placement) -> bool:
@@ -233,7 +283,7 @@ class PaperVenue:
 
     def _order_of(self, placement: Placement) -> PaperOrder:
         low, high = self._latency_ms
-        latency_ms = low + int(ids.digest("latency", placement.client_order_id, size=4), 16) % (high - low + 1)
+        latency_ms = low + int(ids.digest(*self._salt, placement.client_order_id, size=4), 16) % (high - low + 1)
         return PaperOrder(
             id=placement.client_order_id, account_id=self._account_id, instrument=placement.instrument,
             side=placement.side, order_type=placement.order_type, quantity=placement.quantity,
@@ -257,8 +307,10 @@ class PaperVenue:
         fee = EXACT.multiply(EXACT.multiply(price, quantity), self._fee)
         return fee.quantize(CENTS, ROUND_UP, context=EXACT)
 
-    def _balances(self, held: Snapshot) -> dict[str, Decimal]:
-        return dict(self._opening) if held.data is None else dict(PaperAccount.decode(held.data).balances)
+    def _account(self, held: Snapshot) -> PaperAccount:
+        if held.data is None:
+            return PaperAccount(id=self._account_id, balances=dict(self._opening))
+        return PaperAccount.decode(held.data)
 
     def _surroundings(self, instrument_id: str) -> list[Ref]:
         """The account and the market."""
@@ -272,6 +324,15 @@ def _ref(key: Key[Any]) -> Ref:
 def _quote(quoted: Snapshot) -> Quote | None:
     """None before anybody has quoted: until then an order rests."""
     return None if quoted.data is None else QuoteState.decode(quoted.data).quote
+
+
+def _trade_id(order: PaperOrder) -> str:
+    """Of its next fill: derived, so that a retry states the same."""
+    return ids.digest("paper", order.id, *([len(order.fills)] if order.fills else []))
+
+
+def _side_of(order: PaperOrder) -> str:
+    return f"{order.side}|{order.instrument.instrument_id}"
 
 
 def _used(order_id: str) -> VenueRefused:
