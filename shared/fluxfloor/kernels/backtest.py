@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.kernels._build import kernel, template
+from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._template import template
 from fluxfloor.kernels.desk import (
     BEST,
     BY_FLATTEN,

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.errors import Misconfigured
 from fluxfloor.features import definitions
 from fluxfloor.kernels import sma
@@ -52,22 +51,22 @@ def step_of(tables: Sequence[Bars]) -> int:
     return min(gaps)
 
 
-def prepared(
-    columns: Sequence[str], bars: Sequence[Bars], instruments: Sequence[Instrument], version: str
-) -> tuple[Market, int]:
-    """The market as the loop wants it, and the bar's length in ms. One table of bars for each instrument."""
-    if len(bars) != len(instruments) or not bars:
-        raise Misconfigured(f"{len(bars)} tables of bars for {len(instruments)} instruments")
-    tables = [checked(table, item.symbol) for table, item in zip(bars, instruments, strict=True)]
-    features = [features_of(columns, table, version) for table in tables]
-    warm_up = definitions.definition(version).warm_up_bars if needs_warm_up(columns) else 1
+def aligned_bars(tables: Sequence[Bars]) -> Market:
+    """The market as the loop wants it, still without features."""
     times, row = aligned(tables)
-    ends = np.cumsum([0, *(len(table) for table in tables)])
     together = tables[0] if len(tables) == 1 else np.concatenate(tables)
     open_, high, low, close, volume = (np.ascontiguousarray(column) for column in together.T[1:])
-    stacked = features[0] if len(features) == 1 else np.concatenate(features)
-    first = ends[:-1] + warm_up - 1
-    return Market(times, open_, high, low, close, volume, stacked, row, first), step_of(tables)
+    return Market(
+        times, open_, high, low, close, volume, np.empty((len(close), 0)), row, np.zeros(len(tables), np.int64)
+    )
+
+
+def first_rows(columns: Sequence[str], tables: Sequence[Bars], version: str) -> NDArray[np.int64]:
+    """(symbols,) the row of each that decisions begin with: as on the floor, not before its features are warm."""
+    plain = all(AVERAGE.fullmatch(name) for name in columns)
+    warm_up = 1 if plain else definitions.definition(version).warm_up_bars
+    begin = np.cumsum([0, *(len(table) for table in tables)])[:-1]
+    return np.asarray(begin + warm_up - 1, np.int64)
 
 
 def aligned(tables: Sequence[Bars]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -79,10 +78,6 @@ def aligned(tables: Sequence[Bars]) -> tuple[NDArray[np.int64], NDArray[np.int64
         row[np.searchsorted(every, own), symbol] = before + np.arange(len(own))
         before += len(own)
     return every, row
-
-
-def needs_warm_up(columns: Sequence[str]) -> bool:
-    return any(not AVERAGE.fullmatch(name) for name in columns)
 
 
 def features_of(columns: Sequence[str], bars: Bars, version: str) -> Floats:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+import numpy as np
+
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.kernels.backtest import Ledger
-from fluxfloor.kernels.desk import BY_FLATTEN, BY_STOP, BY_TARGET, Market
+from fluxfloor.kernels.desk import BY_FLATTEN, BY_STOP, BY_TARGET, TRADE_INTS, Market
 from fluxfloor.kernels.orders import Rules
 from fluxfloor.kernels.sizing import REASONS
-from fluxfloor.measures.records import Ints, Run, Trades
+from fluxfloor.kernels.switching import Curve
+from fluxfloor.measures.records import Floats, Ints, Run, Trades
 from fluxfloor.simulation.settings import Settings
 from fluxfloor.strategies import Compiled
 
@@ -31,6 +34,33 @@ def run_of(
         periods_per_year=settings.periods_per_year or bars_a_year(market.open_ms, step_ms),
         settings={**_told(strategy), **settings.told(), "refused": _refused(ledger)},
     )  # fmt: skip
+
+
+def ledger_of(curve: Curve, market: Market, rules: Rules, settings: Settings) -> Ledger:
+    """What the general loop would have left, from a curve and its fills."""
+    n = len(curve.equity)
+    spans = np.diff([0, *curve.row, n])
+    lots, cash = np.repeat([0, *curve.lots], spans), np.repeat([settings.opening, *curve.cash], spans)
+    traded = np.zeros(n)
+    traded[curve.row] = np.abs(np.diff([settings.opening, *curve.cash]) + curve.fee)
+    ints, money = _round_trips(curve, market, rules)
+    exposure = np.abs(curve.equity - cash) / curve.equity
+    refused = np.zeros(len(REASONS), np.int64)
+    return Ledger(curve.equity, cash, exposure, traded, lots[:, None].astype(np.int64), ints, money, refused)
+
+
+def _round_trips(curve: Curve, market: Market, rules: Rules) -> tuple[Ints, Floats]:
+    """Entries and exits alternate, in on a strategy's first trigger and out on its second; one that is still open at
+    the end is no trade."""
+    count = len(curve.row) // 2
+    into, out = slice(0, 2 * count, 2), slice(1, 2 * count, 2)
+    ints = np.zeros((count, TRADE_INTS), np.int64)
+    ints[:, 1], ints[:, 2], ints[:, 7] = 1, curve.lots[into], 1
+    ints[:, 3], ints[:, 4] = market.open_ms[curve.row[into]], market.open_ms[curve.row[out]]
+    quantity = curve.lots[into] * rules.lot_num[0] / rules.lot_den[0]
+    fees = curve.fee[into] + curve.fee[out]
+    profit = (curve.price[out] - curve.price[into]) * quantity - fees
+    return ints, np.column_stack([curve.price[into], curve.price[out], fees, profit])
 
 
 def trades_of(ledger: Ledger, rules: Rules, strategy: Compiled) -> Trades:

@@ -86,6 +86,15 @@ class Compiled:
         return False
 
     @property
+    def in_or_out(self) -> bool:
+        """Is it only ever in or out, with no stop and no other word? Then `switches` says it all."""
+        return False
+
+    def switches(self, close: Floats) -> NDArray[np.int64]:
+        """(k,) the bars on whose close it goes in, out, in …; only of one that is `in_or_out`."""
+        raise NotImplementedError
+
+    @property
     def params(self) -> Floats:
         """(p,) its parameters in the order of its fields; None is NaN."""
         values = [getattr(self, item.name) for item in fields(self)]  # type: ignore[arg-type]
