@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from fluxfloor.cli import bench, demo, emulators, inspect, replay, run
+from fluxfloor.cli import bench, data, demo, emulators, inspect, replay, research, run
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -18,6 +18,9 @@ app.command("emulators")(emulators.emulators)
 app.command("topology")(inspect.topology)
 app.command("why")(inspect.why)
 app.command("cost")(inspect.cost)
+app.add_typer(data.app, name="data")
+for made in (research.backtest, research.sweep, research.walkforward, research.report):
+    app.command(made.__name__)(made)
 
 
 @app.callback()

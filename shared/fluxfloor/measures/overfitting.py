@@ -180,3 +180,12 @@ def _ratios(total: Floats, squared: Floats, count: int) -> Floats:
 
 def _variance(sharpe: float, skew: float, kurtosis: float) -> float:
     return 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
+
+
+def chosen_from(chosen: Floats, trials: Floats) -> tuple[Deflated | None, Overfitting | None]:
+    """Both verdicts on a variant that was chosen from `trials`, (periods, trials) excess returns; None for fewer than
+    two of them. chosen: (periods,) its own excess returns."""
+    if trials.ndim != 2 or trials.shape[1] < 2:
+        return None, None
+    ratios = np.array([moments(np.ascontiguousarray(column)).sharpe for column in trials.T])
+    return deflated_sharpe(chosen, ratios), overfitting_probability(trials)

@@ -114,6 +114,15 @@ def daily_curve(run: Run) -> tuple[Ints, Floats, float]:
     return run.close_ms[last], run.equity[last], _days_per_year(run, np.diff(last, prepend=-1))
 
 
+def every_day(run: Run) -> Floats:
+    """(days,) returns of every day, so that runs over the same bars line up: a lost account stays at zero."""
+    _, equity, _ = daily_curve(run)
+    before = np.concatenate(([run.opening], equity[:-1]))
+    alive = np.maximum.accumulate(before <= 0.0) == 0
+    grown = np.divide(equity, before, out=np.ones(equity.size), where=alive)
+    return np.asarray(grown - 1.0)
+
+
 def bar_ms(close_ms: Ints) -> int:
     """The usual distance between closes; a day where a single bar leaves it open."""
     return int(np.median(np.diff(close_ms[:1001]))) if close_ms.size > 1 else DAY_MS

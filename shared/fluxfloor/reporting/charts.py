@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fluxfloor.measures.performance import drawdowns
 from fluxfloor.measures.records import Floats, Ints, Run
+from fluxfloor.measures.splits import WalkForward
 from fluxfloor.reporting.figures import percent
 from fluxfloor.reporting.months import monthly_returns
 from fluxfloor.reporting.report import Report
@@ -61,7 +62,7 @@ def equity(axes: Axes, report: Report) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="upper left", ncols=min(5, len(labels)), handlelength=1.4)
     axes.set_ylim(top=high * (high / max(low, high / 1e6)) ** 0.14 if log else high + 0.16 * (high - low) + 1e-9)
-    _time_axis(axes)
+    time_axis(axes)
 
 
 def drawdown(axes: Axes, report: Report) -> None:
@@ -76,7 +77,7 @@ def drawdown(axes: Axes, report: Report) -> None:
     if axes.get_ylim()[0] > -1e-6:
         axes.set_ylim(-0.01, 0)
     _in_percent(axes)
-    _time_axis(axes)
+    time_axis(axes)
 
 
 def exposure(axes: Axes, report: Report) -> None:
@@ -91,7 +92,7 @@ def exposure(axes: Axes, report: Report) -> None:
     axes.set_ylim(bottom=0, top=max(float(top.max()) * 1.5, 0.01))
     axes.legend(loc="upper left", ncols=2)
     _in_percent(axes)
-    _time_axis(axes)
+    time_axis(axes)
 
 
 def months(axes: Axes, report: Report) -> None:
@@ -167,12 +168,17 @@ def holding(axes: Axes, report: Report) -> None:
 
 
 def walk_forward(axes: Axes, report: Report) -> None:
-    """A bar a test period."""
     walked = report.walk_forward
-    axes.set_title("Walking forward: each test period")
     if walked is None or not walked.periods:
+        axes.set_title("Walking forward: each test period")
         _empty(axes, "the history is too short to walk forward" if walked else "not walked forward")
         return
+    periods(axes, walked)
+
+
+def periods(axes: Axes, walked: WalkForward) -> None:
+    """A bar a test period."""
+    axes.set_title("Walking forward: each test period")
     values = np.array([part.test_return for part in walked.periods])
     places = np.arange(values.size)
     axes.bar(places, values, color=np.where(values > 0, BLUE, RED), alpha=0.85)
@@ -253,7 +259,8 @@ def _log_scale(axes: Axes, low: float, high: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _time_axis(axes: Axes) -> None:
+def time_axis(axes: Axes) -> None:
+    """Few ticks, and no date twice."""
     locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

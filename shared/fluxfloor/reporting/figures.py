@@ -88,7 +88,7 @@ CURVE_ROWS: tuple[tuple[str, Callable[[Performance], str]], ...] = (
     ("longest under water", lambda p: days(p.max_drawdown_days)),
     ("one-day tail loss", lambda p: percent(None if p.tail_loss is None else -p.tail_loss, 2)),
     ("time in the market", lambda p: percent(p.in_market, 0)),
-    ("mean exposure", lambda p: percent(p.exposure, 0)),
+    ("mean exposure", lambda p: percent(p.exposure)),
     ("turnover a year", lambda p: NONE if p.turnover is None else f"{p.turnover:,.1f}×"),
 )
 TRADE_ROWS: tuple[tuple[str, Callable[[TradeFigures], str]], ...] = (

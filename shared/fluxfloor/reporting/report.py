@@ -14,10 +14,9 @@ from numpy.random import Generator
 from fluxfloor.measures.overfitting import (
     Deflated,
     Overfitting,
-    deflated_sharpe,
+    chosen_from,
     minimum_track_record,
     moments,
-    overfitting_probability,
     probabilistic_sharpe,
 )
 from fluxfloor.measures.performance import RISK_FREE, TAIL, daily_returns, excess
@@ -99,7 +98,8 @@ def study(
     account = account_returns(run) if enough else np.array([])
     returns, per_year = daily_returns(run)
     over = excess(returns, per_year, risk_free)
-    beyond = excess(trials, per_year, risk_free) if trials is not None and trials.shape[1] > 1 else None
+    tried = excess(trials, per_year, risk_free) if trials is not None else np.empty((0, 0))
+    deflated, overfitting = chosen_from(over, tried)
     return Report(
         title=title, run=run, baselines=beside, chance=chance, intervals=intervals(run, rng, risk_free, draws),
         luck=_luck(over, per_year), orders=trade_order(account, rng, draws=draws, ruin_level=RUIN_LEVEL),
@@ -107,8 +107,7 @@ def study(
         capacity=capacity(run, history) if len(run.trades) else None,
         kill=kill_criteria(run, rng, draws=draws) if enough else None,
         walk_forward=walk_forward, ablations=ablations, assumptions=assumptions, risk_free=risk_free,
-        deflated=None if beyond is None else _deflated(over, beyond),
-        overfitting=None if beyond is None else overfitting_probability(beyond),
+        deflated=deflated, overfitting=overfitting,
     )  # fmt: skip
 
 
@@ -133,8 +132,3 @@ def _luck(over: Floats, per_year: float) -> Luck | None:
     needed = minimum_track_record(of.sharpe, 0.0, of.skew, of.kurtosis)
     sure = probabilistic_sharpe(of.sharpe, of.count, of.skew, of.kurtosis)
     return Luck(sure, None if needed is None else needed / per_year, of.skew, of.kurtosis)
-
-
-def _deflated(over: Floats, trials: Floats) -> Deflated | None:
-    ratios = np.array([moments(np.ascontiguousarray(column)).sharpe for column in trials.T])
-    return deflated_sharpe(over, ratios)

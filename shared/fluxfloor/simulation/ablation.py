@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from fluxfloor.measures.performance import RISK_FREE, daily_curve, performance
-from fluxfloor.measures.records import Floats, Run
+from fluxfloor.measures.performance import RISK_FREE, daily_curve, every_day, performance
+from fluxfloor.measures.records import Run
 from fluxfloor.measures.resampling import DRAWS, LEVEL, Interval, annual_return, paired_interval, sharpe_ratio
 
 
@@ -35,21 +35,13 @@ def ablations(
     The runs must cover the same bars; raises ValueError where they do not.
     """
     _, _, per_year = daily_curve(base)
-    kept = _daily(base)
+    kept = every_day(base)
     made = []
     for name, run in variants.items():
         if not np.array_equal(run.close_ms, base.close_ms):
             raise ValueError(f"variant {name!r} does not cover the bars of the base")
-        other, figures = _daily(run), performance(run, risk_free)
+        other, figures = every_day(run), performance(run, risk_free)
         sharpe, growth = sharpe_ratio(per_year, risk_free), annual_return(per_year)
         gains = [paired_interval(kept, other, measure, rng, draws=draws, level=level) for measure in (sharpe, growth)]
         made.append(Ablation(name, figures.total_return, figures.sharpe, len(run.trades), *gains))
     return tuple(made)
-
-
-def _daily(run: Run) -> Floats:
-    """Every day of the run: a lost account stays at zero, so that variants keep the same days."""
-    _, equity, _ = daily_curve(run)
-    before = np.concatenate(([run.opening], equity[:-1]))
-    alive = np.maximum.accumulate(np.where(before <= 0.0, 1, 0)) == 0
-    return np.where(alive, np.divide(equity, before, out=np.ones(equity.size), where=before > 0.0) - 1.0, 0.0)
