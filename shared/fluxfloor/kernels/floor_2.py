@@ -103,35 +103,50 @@ def _put(out: Array, place: int, values: Array) -> None:
 
 
 @kernel
+def _any(at: Places, first: int, last: int) -> bool:
+    """Is one of these neighbouring columns wanted?"""
+    found = False
+    for j in range(first, last + 1):
+        found = found or at[j] >= 0
+    return found
+
+
+@kernel
 def _before(values: Array, lag: int) -> Array:
     """The column as it was `lag` bars ago."""
-    out = np.full(values.size, np.nan)
-    if values.size > lag:
-        out[lag:] = values[: values.size - lag]
+    out = np.empty(values.size)
+    for i in range(values.size):
+        out[i] = values[i - lag] if i >= lag else np.nan
     return out
 
 
 @kernel
 def _prices(out: Array, at: Places, open: Array, high: Array, low: Array, close: Array, volume: Array) -> None:
     _put(out, at[AT.close], close)
-    one_bar = log_return(close, bars(1))
-    _put(out, at[AT.log_return_1], one_bar)
+    if at[AT.log_return_1] >= 0 or at[AT.volatility_14] >= 0:
+        one_bar = log_return(close, bars(1))
+        deviation = rolling_std(one_bar, bars(14), bars(1))
+        for i in range(close.size):
+            deviation[i] *= np.sqrt(14.0)
+        _put(out, at[AT.log_return_1], one_bar)
+        _put(out, at[AT.volatility_14], deviation)
     if at[AT.log_return_3] >= 0:
         _put(out, at[AT.log_return_3], log_return(close, bars(3)))
     if at[AT.log_return_6] >= 0:
         _put(out, at[AT.log_return_6], log_return(close, bars(6)))
-    if at[AT.volatility_14] >= 0:
-        _put(out, at[AT.volatility_14], rolling_std(one_bar, bars(14), bars(1)) * np.sqrt(14.0))
     if at[AT.zscore_price_20] >= 0:
         _put(out, at[AT.zscore_price_20], zscore(close, bars(20)))
-    if at[AT.donchian_lower_20] >= 0 or at[AT.donchian_upper_20] >= 0:
+    if _any(at, AT.donchian_lower_20, AT.donchian_upper_20):
         lower, upper = donchian(high, low, bars(20))
         _put(out, at[AT.donchian_lower_20], _before(lower, bars(1)))
         _put(out, at[AT.donchian_upper_20], _before(upper, bars(1)))
     if at[AT.volume_ratio_20] >= 0:
         _put(out, at[AT.volume_ratio_20], _share(volume, _before(sma(volume, bars(20)), bars(1))))
     if at[AT.gap] >= 0:
-        _put(out, at[AT.gap], open / _before(close, bars(1)) - 1.0)
+        gap = _share(open, _before(close, bars(1)))
+        for i in range(gap.size):
+            gap[i] -= 1.0
+        _put(out, at[AT.gap], gap)
     if at[AT.spread_estimate_20] >= 0:
         _put(out, at[AT.spread_estimate_20], corwin_schultz(high, low, close, bars(20)))
 
@@ -147,12 +162,15 @@ def _share(part: Array, whole: Array) -> Array:
 
 @kernel
 def _averages(out: Array, at: Places, close: Array, ranges: Array) -> None:
-    ma_20, ma_100 = sma(close, bars(20)), sma(close, bars(100))
-    _put(out, at[AT.ma_20], ma_20)
-    _put(out, at[AT.ma_100], ma_100)
-    if at[AT.trend_strength] >= 0:
-        _put(out, at[AT.trend_strength], _share(np.abs(ma_20 - ma_100), ranges))
-    if at[AT.bollinger_lower_20] >= 0 or at[AT.bollinger_middle_20] >= 0 or at[AT.bollinger_upper_20] >= 0:
+    if at[AT.ma_20] >= 0 or _any(at, AT.ma_100, AT.trend_strength):
+        ma_20, ma_100 = sma(close, bars(20)), sma(close, bars(100))
+        _put(out, at[AT.ma_20], ma_20)
+        _put(out, at[AT.ma_100], ma_100)
+        apart = np.empty(close.size)
+        for i in range(close.size):
+            apart[i] = abs(ma_20[i] - ma_100[i])
+        _put(out, at[AT.trend_strength], _share(apart, ranges))
+    if _any(at, AT.bollinger_lower_20, AT.bollinger_upper_20):
         lower, middle, upper = bollinger(close, bars(20), 2.0)
         _put(out, at[AT.bollinger_lower_20], lower)
         _put(out, at[AT.bollinger_middle_20], middle)
@@ -171,7 +189,7 @@ def _averages(out: Array, at: Places, close: Array, ranges: Array) -> None:
 def _momentum(out: Array, at: Places, close: Array) -> None:
     if at[AT.rsi_14] >= 0:
         _put(out, at[AT.rsi_14], rsi(close, bars(14)))
-    if at[AT.macd] >= 0 or at[AT.macd_signal] >= 0 or at[AT.macd_histogram] >= 0:
+    if _any(at, AT.macd, AT.macd_histogram):
         line, smooth, histogram = macd(close, bars(12), bars(26), bars(9))
         _put(out, at[AT.macd], line)
         _put(out, at[AT.macd_signal], smooth)
@@ -185,6 +203,8 @@ def _volatility(out: Array, at: Places, close: Array, ranges: Array) -> None:
         _put(out, at[AT.atr_median_100], rolling_median(ranges, bars(100)))
     if at[AT.atr_mean_50] >= 0:
         _put(out, at[AT.atr_mean_50], sma(ranges, bars(50)))
+    if not (at[AT.volatility_ratio] >= 0 or _any(at, AT.volatility_regime_raw, AT.adaptive_ma_20)):
+        return
     ratio = volatility_ratio(ranges, bars(50))
     _put(out, at[AT.volatility_ratio], ratio)
     raw = volatility_regime(ratio)
@@ -200,6 +220,8 @@ def _volatility(out: Array, at: Places, close: Array, ranges: Array) -> None:
 
 @kernel
 def _regimes(out: Array, at: Places, high: Array, low: Array, close: Array) -> None:
+    if not (_any(at, AT.adx_14, AT.r2_50) or _any(at, AT.regime_raw, AT.regime)):
+        return
     strength, plus, minus = adx(high, low, close, bars(14))
     slope, r2 = linear_regression(close, bars(50))
     raw = trend_regime(strength, slope, r2)
@@ -239,7 +261,9 @@ def floor_2_batch(open: Array, high: Array, low: Array, close: Array, volume: Ar
         raise ValueError("the columns differ in length, or at is not one place a name")
     count = at.max() + 1
     out = np.empty((n, count))
-    out[: min(n, WARM_UP_BARS - 1)] = np.nan
+    for i in range(min(n, WARM_UP_BARS - 1)):
+        for j in range(count):
+            out[i, j] = np.nan
     for start in range(WARM_UP_BARS - 1, n, TILE_BARS):
         first, end = max(0, start + 1 - LOOKBACK_BARS), min(n, start + TILE_BARS)
         tile = _columns(
@@ -264,5 +288,7 @@ def floor_2_latest(open: Array, high: Array, low: Array, close: Array, volume: A
         raise ValueError("the window is shorter than WARM_UP_BARS")
     if open.size != n or high.size != n or low.size != n or volume.size != n:
         raise ValueError("the columns differ in length")
-    tile = _columns(open, high, low, close, volume, np.arange(len(AT)), len(AT))
-    return tile[:, -1].copy()
+    columns, row = _columns(open, high, low, close, volume, np.arange(len(AT)), len(AT)), np.empty(len(AT))
+    for j in range(row.size):
+        row[j] = columns[j, n - 1]
+    return row
