@@ -220,8 +220,9 @@ def test_a_quote_is_the_tickers_best_bid_and_ask_at_our_time(source: Source, kra
     last = Decimal(trades_between(PAIRS[0], NOW_MS / 1_000 - 20_000, NOW_MS / 1_000)[-1][1])
     tick = Decimal("0.1")
     assert source.data.quote(BTC) == Quote(
-        instrument_id="kraken:BTC/USDT", bid=last - tick, ask=last + tick, ts_event_ms=NOW_MS
-    )
+        instrument_id="kraken:BTC/USDT", bid=last - tick, ask=last + tick, ts_event_ms=NOW_MS, bid_size=Decimal(1),
+        ask_size=Decimal(1),
+    )  # fmt: skip
     assert not kraken.asked("Depth")
 
 
@@ -230,6 +231,16 @@ def test_a_ticker_without_bid_and_ask_sends_us_to_the_book(source: Source, krake
     quote = source.data.quote(BTC)
     assert quote is not None
     assert quote.ask - quote.bid == Decimal("0.4")
+    assert quote.bid_size is not None
+    assert quote.bid_size > 0
+
+
+def test_a_ticker_that_tells_no_sizes_gives_a_quote_without_them(source: Source, kraken: KrakenRest) -> None:
+    ticker = {"XBTUSDT": {"b": ["41999.0"], "a": ["42001.0"]}}
+    kraken.fail("Ticker", Fault(body=json.dumps({"error": [], "result": ticker})))
+    quote = source.data.quote(BTC)
+    assert quote is not None
+    assert (quote.bid, quote.bid_size, quote.ask_size) == (Decimal(41_999), None, None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,11 @@ MOODS = (
 class ExecutionRoom:
     """Very rich, so that funds are not what is tried here; 49,995 / 50,005 unless quoted otherwise."""
 
-    def __init__(self, directory: Path, venue_of: Callable[[Venue], Any] = Moody) -> None:
+    def __init__(self, directory: Path, venue_of: Callable[[Venue], Any] = Moody, partial_fills: bool = False) -> None:
         self.clock = VirtualClock(AT_MS)
-        settings = house.settings().model_copy(update={"accounts": load(overrides=RICH).accounts})
+        settings = house.settings(partial_fills=partial_fills).model_copy(
+            update={"accounts": load(overrides=RICH).accounts}
+        )
         self.venue: Any = None
 
         def wrap(ports: Ports) -> Ports:
@@ -105,8 +108,10 @@ class ExecutionRoom:
         self._put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC,)))
         self.market()
 
-    def market(self, bid: float = 49_995, ask: float = 50_005) -> None:
-        self._put(QuoteState(id=BTC.instrument_id, quote=quote(bid, ask, at_ms=self.clock.now_ms())))
+    def market(self, bid: float = 49_995, ask: float = 50_005, size: str | None = None) -> None:
+        offered = None if size is None else Decimal(size)
+        told = quote(bid, ask, at_ms=self.clock.now_ms()).model_copy(update={"bid_size": offered, "ask_size": offered})
+        self._put(QuoteState(id=BTC.instrument_id, quote=told))
 
     def halt(self) -> None:
         self._put(Halt(id=FLOOR, reason="kill switch", raised_by="a person", ts_event_ms=self.clock.now_ms()))

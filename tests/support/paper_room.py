@@ -29,10 +29,16 @@ class PaperRoom:
         self.venue = PaperVenue("paper-main", self.store, self.clock, {"USDT": Decimal(cash)}, **venue)
         self.quote()
 
-    def quote(self, bid: str | float = 49_995, ask: str | float = 50_005, rules: Instrument = BTC) -> None:
-        """Now."""
+    def quote(
+        self, bid: str | float = 49_995, ask: str | float = 50_005, rules: Instrument = BTC,
+        size: str | None = None, at_ms: int | None = None,
+    ) -> None:  # fmt: skip
+        """Now, unless said; `size` is offered on either side."""
         ref = Ref(QuoteState.collection, rules.instrument_id)
-        state = QuoteState(id=rules.instrument_id, quote=quote(bid, ask, rules, self.clock.now_ms()))
+        offered = None if size is None else Decimal(size)
+        told = quote(bid, ask, rules, self.clock.now_ms() if at_ms is None else at_ms)
+        told = told.model_copy(update={"bid_size": offered, "ask_size": offered})
+        state = QuoteState(id=rules.instrument_id, quote=told)
         (known,) = self.store.read([ref])
         data = state.encode()
         self.store.commit(

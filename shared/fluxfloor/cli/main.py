@@ -6,12 +6,13 @@ import sys
 
 import typer
 
-from fluxfloor.cli import bench, data, demo, emulators, inspect, replay, research, run
+from fluxfloor.cli import bench, data, demo, emulators, inspect, replay, research, run, simulate
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("bench")(bench.bench)
 app.command("replay")(replay.replay)
+app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("emulators")(emulators.emulators)

@@ -45,16 +45,18 @@ class Refused:
 # --- what was asked ----------------------------------------------------------------------------------------------
 
 
-def refusal(spec: SimulationSpec, rules: Instrument | None, now_ms: int) -> Refused | None:
+def refusal(
+    spec: SimulationSpec, rules: Instrument | None, now_ms: int, max_bars: int | None = MAX_BARS
+) -> Refused | None:
     """As far as can be told before any bar is read. None: it can be tried."""
     if rules is None:
         return Refused(f"no catalog lists {spec.instrument_id}", "ask for an instrument of the exchange in [market]")
     if spec.to_ms > now_ms:
         return Refused("the range has not ended yet", f"let it end by {exports.iso(now_ms)}")
     asked = -(-(spec.to_ms - spec.from_ms) // TIMEFRAME_MS[spec.timeframe])
-    if asked > MAX_BARS:
+    if max_bars is not None and asked > max_bars:
         return Refused(
-            f"the range holds up to {asked:,} bars of {spec.timeframe}, the most is {MAX_BARS:,}",
+            f"the range holds up to {asked:,} bars of {spec.timeframe}, the most is {max_bars:,}",
             "ask for a shorter range, a longer timeframe, or play it with `fluxfloor simulate`",
         )
     return _limits_refused(spec) or _strategies_refused(spec)

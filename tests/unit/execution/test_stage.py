@@ -183,6 +183,47 @@ def test_a_cancel_that_the_venue_refuses_is_no_end(room):
     assert state(room) is S.CANCELLED
 
 
+@pytest.fixture
+def shallow(tmp_path):
+    """A market that offers 40 lots a quote."""
+    made = ExecutionRoom(tmp_path, partial_fills=True)
+    made.market(size="0.004")
+    yield made
+    made.close()
+
+
+def test_an_order_that_fills_in_parts_is_told_of_part_by_part_and_each_fill_once(shallow):
+    shallow.ask(intent(lots=100))
+    for _ in range(4):
+        shallow.later(60_000)
+        shallow.market(size="0.004")
+        shallow.sweep()
+        shallow.sweep()
+    reports = shallow.reports()
+    assert [report.state for report in reports if report.new_fills] == [
+        S.PARTIALLY_FILLED,
+        S.PARTIALLY_FILLED,
+        S.FILLED,
+    ]
+    assert [report.filled_lots for report in reports if report.new_fills] == [40, 80, 100]
+    told = [fill.trade_id for report in reports for fill in report.new_fills]
+    assert sorted(told) == sorted(row.fill.trade_id for row in shallow.venue_fills())
+    assert len(set(told)) == len(told) == 3
+
+
+def test_an_entry_that_is_partly_filled_at_its_time_keeps_its_part_and_ends(shallow):
+    shallow.ask(intent(lots=100, expires_ms=AT_MS + 600_000))
+    shallow.later(599_000)
+    assert state(shallow) is S.PARTIALLY_FILLED
+    shallow.later(61_000)
+    order = shallow.order("i1")
+    assert (order.state, order.filled_lots) == (S.CANCELLED, 40)
+    assert shallow.at_venue()[0].state is S.CANCELLED
+    shallow.market(size="5")
+    shallow.later(3_600_000)
+    assert len(shallow.venue_fills()) == 1
+
+
 def test_the_sweep_finds_what_a_resting_order_has_become(room):
     room.ask(resting())
     room.later(3_600_000)

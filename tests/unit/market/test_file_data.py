@@ -158,3 +158,52 @@ def test_plain_rows_will_do_and_a_row_without_a_time_will_not() -> None:
     assert len(data.candles(BTC, "1h", 0, ALWAYS)) == 1
     with pytest.raises(Misconfigured, match="every row needs its open time"):
         FileMarketData([Series(BTC, "1h", np.full((1, 6), nan))], clock)
+
+
+# --- what a quote offers -----------------------------------------------------------------------------------------
+
+
+def offering(share: str | None, volumes: list[float]) -> tuple[FileMarketData, VirtualClock]:
+    rows = [bar(place, 100.0, volume=volume) for place, volume in enumerate(volumes)]
+    clock = VirtualClock(T0)
+    participation = None if share is None else Decimal(share)
+    return FileMarketData([Series(BTC, "1h", table(rows))], clock, participation=participation), clock
+
+
+def test_a_quote_offers_a_share_of_what_the_last_closed_bar_traded_and_knows_no_later_one() -> None:
+    data, clock = offering("0.1", [10.0, 20.0, 30.0])
+    sizes = []
+    for at in (0.5, 1.0, 1.99, 2.0, 3.0, 90.0):
+        clock.advance_to(int(T0 + at * HOUR))
+        quote = data.quote(BTC)
+        assert quote is not None
+        assert quote.bid_size == quote.ask_size
+        sizes.append(quote.bid_size)
+    assert sizes == [Decimal(0), *map(Decimal, (1, 1, 2, 3, 3))]
+
+
+def test_what_is_offered_is_in_whole_lots_never_more_than_the_share() -> None:
+    data, clock = offering("0.3", [0.00033333])
+    clock.advance_to(T0 + HOUR)
+    quote = data.quote(BTC)
+    assert quote is not None
+    assert quote.ask_size is not None
+    assert quote.ask_size % BTC.lot_size == 0
+    assert Decimal("0.000099999") - BTC.lot_size < quote.ask_size <= Decimal("0.000099999")
+
+
+@pytest.mark.parametrize("volume", [nan, -5.0, 0.0, 1e300])
+def test_a_volume_that_is_none_offers_nothing(volume: float) -> None:
+    data, clock = offering("1", [volume])
+    clock.advance_to(T0 + HOUR)
+    quote = data.quote(BTC)
+    assert quote is not None
+    assert quote.bid_size == 0
+
+
+def test_without_a_share_no_size_is_told() -> None:
+    data, clock = offering(None, [10.0])
+    clock.advance_to(T0 + HOUR)
+    quote = data.quote(BTC)
+    assert quote is not None
+    assert (quote.bid_size, quote.ask_size) == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconc
 LIMITS = {"max_open_positions": 100, "position_cap": "0.9", "exposure_cap": "0.9"}
 
 
-def settings(limits: dict[str, Any] | None = None) -> Settings:
+def settings(limits: dict[str, Any] | None = None, partial_fills: bool = False) -> Settings:
     return load(
         overrides={
+            "paper": {"partial_fills": partial_fills},
             "market": {"symbols": ["BTC/USDT"], "timeframes": ["15m"]},
             "portfolios": {"main": {"limits": {**LIMITS, **(limits or {})}}},
         }
@@ -40,10 +42,12 @@ def open_floor(
     stages: tuple[str, ...] = STAGES_RUN,
     floor_type: type[Floor] = Floor,
     limits: dict[str, Any] | None = None,
+    participation: Decimal | None = None,
 ) -> Floor:
-    source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock)
+    source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock, participation=participation)
+    chosen = settings(limits, partial_fills=participation is not None)
     secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
-    return floor_type(directory, settings(limits), clock, lambda _: source, secrets, wrap, stages)
+    return floor_type(directory, chosen, clock, lambda _: source, secrets, wrap, stages)
 
 
 def prepare(floor: Floor) -> None:
@@ -67,7 +71,8 @@ def prepare(floor: Floor) -> None:
 
 def trade(floor: Floor) -> None:
     """The paper venue's own business: what is due there happens, whether or not anybody looks at it."""
-    resting = Query(PaperOrder.collection, (("state", "==", OrderState.OPEN.value),), limit=10_000)
-    for row in floor.store.query(resting):
-        order = PaperOrder.decode(row.data or {})
-        venues(floor.settings, floor.store, floor.clock)(order.account_id).find(order.id, order.instrument, 0)
+    for state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
+        resting = Query(PaperOrder.collection, (("state", "==", state.value),), limit=10_000)
+        for row in floor.store.query(resting):
+            order = PaperOrder.decode(row.data or {})
+            venues(floor.settings, floor.store, floor.clock)(order.account_id).find(order.id, order.instrument, 0)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,9 +33,11 @@ ACTIONS_PER_SIGNAL = 2_000
 STALLS_MS = (1_000, 20_000, 90_000, 600_000)
 QUEUED_MS = (1_000, 5_000)  # how long the platform holds a request back before an instance sees it
 HISTORY = 20_000
-# What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time.
+# What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time, or
+# one whose quotes offer only a share of what was traded, so that orders fill in parts.
 VENUES: tuple[dict[str, Any], ...] = (
     {}, {"read_lag_ms": 40_000}, {"placement_expiry_ms": 0, "read_lag_ms": 5_000}, {"single_flight": True},
+    {"participation": Decimal("0.002")},
 )  # fmt: skip
 
 
@@ -105,7 +108,10 @@ class Simulation:
         self.scenario = play.given or scenario.make(self.random, signals, bars=4)
         self.clock = VirtualClock(self.scenario.begin_ms)
         self.witness = Witness()
-        self.floor = house.open_floor(directory, self.clock, self.scenario.bars, self._gated, limits=play.limits)
+        self.floor = house.open_floor(
+            directory, self.clock, self.scenario.bars, self._gated, limits=play.limits,
+            participation=self.venue.get("participation"),
+        )  # fmt: skip
         self.people = people.People(self.floor, self.witness)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
@@ -352,7 +358,8 @@ def _identity(due: Due) -> object:
 def _trading_on(venue: dict[str, Any]) -> Iterator[None]:
     """For as long as it lasts, this is what execution knows of the paper venue."""
     before = CAPABILITIES["paper"]
-    CAPABILITIES["paper"] = replace(before, **venue)
+    known = {name: value for name, value in venue.items() if name != "participation"}
+    CAPABILITIES["paper"] = replace(before, **known)
     try:
         yield
     finally:
