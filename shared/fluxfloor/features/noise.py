@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.features import sessions
+from fluxfloor.features.definitions import definition
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -121,6 +122,13 @@ def judge(noise: NoiseFilter, at: Moment, breakout: bool = False) -> Noise:
     if not all(isfinite(value) for value in (at.spread, at.deviation, at.volume_ratio, at.gap)):
         found |= Noise.UNKNOWN
     return found
+
+
+def history(noise: NoiseFilter, bars: Floats, step_ms: int, version: str, breakout: bool = False) -> Ints:
+    """(n,) `judge_all` of a table of bars (n, 6), with the estimated spread and the scaled deviation."""
+    open_ms, open_, high, low, close, volume = (np.ascontiguousarray(column) for column in bars.T)
+    columns = definition(version).batch(open_, high, low, close, volume, COLUMNS)
+    return judge_all(noise, moments(columns, open_ms.astype(np.int64) + step_ms, step_ms), breakout)
 
 
 def judge_all(noise: NoiseFilter, at: Moments, breakout: bool | NDArray[np.bool_] = False) -> Ints:

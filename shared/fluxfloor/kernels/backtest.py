@@ -243,7 +243,7 @@ def backtest(decide: Any, market: Market, rules: Rules, terms: Terms, plan: Plan
                             stop = significant(answer.stop)
                             if np.isnan(m[STOP]) or (stop > m[STOP] if i[LOTS] > 0 else stop < m[STOP]):
                                 m[STOP] = stop
-                    elif (answer.action == LEAVE) == (i[LOTS] != 0):
+                    elif i[LOTS] != 0 if answer.action == LEAVE else i[LOTS] == 0 and market.noise[row] == 0:
                         remember(desk, s, answer, close, at_ms)
             if i[LOTS] != 0:
                 value = quantity_of(rules, s, i[LOTS]) * m[LAST]

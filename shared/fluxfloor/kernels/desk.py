@@ -83,7 +83,8 @@ class Market(NamedTuple):
     """Bars of all symbols, one after another, and which of them each moment has.
 
     open … volume: (rows,). features: (rows, k), the strategy's columns in its order. row: (n, symbols) the row of that
-    moment, -1 for none. first: (symbols,) the row that decisions begin with. open_ms: (n,), rising.
+    moment, -1 for none. first: (symbols,) the row that decisions begin with. open_ms: (n,), rising. noise: (rows,) why
+    no entry may be decided on that bar's close, 0 where one may.
     """
 
     open_ms: Ints
@@ -95,6 +96,7 @@ class Market(NamedTuple):
     features: Floats
     row: Ints
     first: Ints
+    noise: Ints
 
 
 class Plan(NamedTuple):

@@ -57,8 +57,9 @@ def aligned_bars(tables: Sequence[Bars]) -> Market:
     together = tables[0] if len(tables) == 1 else np.concatenate(tables)
     open_, high, low, close, volume = (np.ascontiguousarray(column) for column in together.T[1:])
     return Market(
-        times, open_, high, low, close, volume, np.empty((len(close), 0)), row, np.zeros(len(tables), np.int64)
-    )
+        times, open_, high, low, close, volume, np.empty((len(close), 0)), row, np.zeros(len(tables), np.int64),
+        np.zeros(len(close), np.int64),
+    )  # fmt: skip
 
 
 def first_rows(columns: Sequence[str], tables: Sequence[Bars], version: str) -> NDArray[np.int64]:

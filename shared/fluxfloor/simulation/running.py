@@ -8,11 +8,12 @@ import numpy as np
 
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.errors import Misconfigured
+from fluxfloor.features.noise import history
 from fluxfloor.kernels.backtest import Ledger
 from fluxfloor.kernels.desk import Market, Plan
 from fluxfloor.kernels.switching import Curve, switched
 from fluxfloor.market.window import Bars
-from fluxfloor.measures.records import Floats, Run
+from fluxfloor.measures.records import Floats, Ints, Run
 from fluxfloor.simulation.market import aligned_bars, checked, features_of, first_rows, step_of
 from fluxfloor.simulation.results import ledger_of, run_of
 from fluxfloor.simulation.settings import KRAKEN_MVP, Settings, rules_of
@@ -49,7 +50,15 @@ class Prepared:
         self.step_ms = step_of(self.tables)
         self.rules = rules_of(instruments, settings.costs.borrow)
         self.terms = settings.terms(self.step_ms)
-        self.bare = aligned_bars(self.tables)
+        self.bare = aligned_bars(self.tables)._replace(noise=self._noise())
+
+    def _noise(self) -> Ints:
+        """(rows,) why the noise filter lets no entry through; 0 everywhere where it is off."""
+        if self.settings.noise == "off":
+            return np.zeros(sum(map(len, self.tables)), np.int64)
+        filter_, breakout = self.settings.noise_filter, self.settings.noise == "breakout"
+        version = self.settings.features
+        return np.concatenate([history(filter_, table, self.step_ms, version, breakout) for table in self.tables])
 
     def market(self, columns: Sequence[str]) -> Market:
         """The bars with these features beside them."""
@@ -82,7 +91,7 @@ class Prepared:
     def short(self, strategy: Compiled) -> bool:
         """Would it go the short way?"""
         settings = self.settings
-        free = bool(settings.weight) and settings.stops == "off" and settings.halts == "off"
+        free = bool(settings.weight) and settings.stops == settings.halts == settings.noise == "off"
         return free and len(self.tables) == 1 and strategy.in_or_out
 
     def equity(self, strategy: Compiled) -> Floats:

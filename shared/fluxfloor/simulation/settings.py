@@ -14,6 +14,7 @@ from fluxfloor.contracts.instruments import Instrument, Kind
 from fluxfloor.contracts.policy import PRESETS as LIMITS
 from fluxfloor.contracts.policy import Limits
 from fluxfloor.errors import Misconfigured
+from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.kernels.desk import HALT_A_DAY, HALT_FOR_GOOD, NO_HALT
 from fluxfloor.kernels.orders import Rules, Terms
 
@@ -67,6 +68,8 @@ class Settings:
     drawdown's last step for good), "final" for good, as the floor does until a person resumes it. edge_gate: refuse
     entries by the 30 % rule and once the measured mean edge is not positive, as the floor does. limit_bars: how many
     bars an entry waits at its limit. features: the version of the definition. periods_per_year: None counts the bars.
+    noise: does the noise filter stand before entries, and with a breakout's volume? Its spread is estimated from highs
+    and lows, its deviation scaled from the bars' own timeframe.
     """
 
     opening: float = 10_000.0
@@ -79,6 +82,8 @@ class Settings:
     edge_gate: bool = True
     limit_bars: int = 1
     features: str = "floor-2"
+    noise: Literal["off", "on", "breakout"] = "off"
+    noise_filter: NoiseFilter = field(default_factory=NoiseFilter)
     periods_per_year: float | None = None
 
     def __post_init__(self) -> None:
@@ -88,14 +93,18 @@ class Settings:
             _within(self, "weight", 1e-9, 20.0)
         if self.periods_per_year is not None:
             _within(self, "periods_per_year", 1e-3, 1e9)
-        for name, known in (("stops", ("close", "resting", "off")), ("halts", tuple(HALTS))):
+        named = (("stops", ("close", "resting", "off")), ("halts", tuple(HALTS)), ("noise", ("off", "on", "breakout")))
+        for name, known in named:
             if getattr(self, name) not in known:
                 raise Misconfigured(f"Settings.{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
 
     def told(self) -> dict[str, object]:
         """For a report: everything, with the limits by name."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("costs", "limits")}
-        return {**plain, "costs": asdict(self.costs), "limits": self.limits.model_dump(mode="json")}
+        plain = {
+            name: getattr(self, name) for name in self.__slots__ if name not in ("costs", "limits", "noise_filter")
+        }
+        limits, noise = self.limits.model_dump(mode="json"), asdict(self.noise_filter)
+        return {**plain, "costs": asdict(self.costs), "limits": limits, "noise_filter": noise}
 
     def terms(self, step_ms: int) -> Terms:
         """For the compiled loop."""

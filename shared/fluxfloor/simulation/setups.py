@@ -78,6 +78,8 @@ class Setup:
         for part, (param, off) in SWITCHES.get(self.plugin, {}).items():
             if float(getattr(build(self.plugin, self.params), param)) != off:
                 found[part] = self.having(**{param: off})
+        if self.settings.noise != "off":
+            found["noise filter"] = replace(self, settings=replace(self.settings, noise="off"))
         return found
 
 
