@@ -208,10 +208,11 @@ def assumptions(setup: Setup) -> tuple[str, ...]:
         {"close": "Stops are looked after on the closed bar and leave at the next open.",
          "resting": "Stops rest at the venue and fill within the bar, at its open where that is beyond them.",
          "off": "There are no stops."}[settings.stops],
-        f"Halts after losses: {settings.halts}. Entries without a measured edge are "
-        + ("refused." if settings.edge_gate else "let through."),
-        "What is open at the end stays open and is marked at the last close. Cash earns nothing, so a run that is rarely "
-        "invested has a Sharpe ratio far below zero: the risk-free rate over its small volatility.",
+        {"off": "Losses halt nothing.", "day": "A daily loss halts entries until the next UTC day.",
+         "final": "A daily loss or drawdown halts entries for good."}[settings.halts]
+        + (" Entries are refused once the measured edge is not positive." if settings.edge_gate else ""),
+        "What is open at the end stays open and is marked at the last close. Cash earns nothing, so a run that is "
+        "rarely invested has a Sharpe ratio far below zero: the risk-free rate over its small volatility.",
     ]  # fmt: skip
     if costs.borrow:
         told.append(f"Shorts pay {100 * costs.borrow:g} % a year.")
