@@ -13,7 +13,7 @@ from fluxfloor.kernels._build import kernel
 from fluxfloor.kernels.backtest import Ledger, backtest
 from fluxfloor.kernels.desk import Market, Plan
 from fluxfloor.kernels.orders import LONG, NOTHING, Answer, Bar, Held, Rules, Terms, enter, leave
-from fluxfloor.kernels.switching import ma_cross_switches
+from fluxfloor.kernels.switching import SAME, ma_cross_switches
 from fluxfloor.strategies.base import Compiled, Floats, within
 
 ENTRY, CROSS_BACK = range(2)
@@ -21,10 +21,10 @@ ENTRY, CROSS_BACK = range(2)
 
 @kernel
 def decide(row: Floats, bar: Bar, held: Held, params: Floats) -> Answer:
-    fast, slow, stop_atr = row[0], row[1], params[2]
+    apart, least, stop_atr = row[0] - row[1], SAME * row[1], params[2]
     if held.side:
-        return leave(CROSS_BACK) if fast < slow else NOTHING
-    if not fast > slow:
+        return leave(CROSS_BACK) if apart < -least else NOTHING
+    if not apart > least:
         return NOTHING
     return enter(LONG, bar.close - stop_atr * row[2]) if stop_atr > 0.0 else UNSTOPPED
 
