@@ -27,6 +27,7 @@ from fluxfloor.kernels.resampling import block_order, paths, stationary_order
 from fluxfloor.kernels.returns import log_return
 from fluxfloor.kernels.row import WARM_UP_BARS, Row, latest
 from fluxfloor.kernels.spread import corwin_schultz
+from fluxfloor.kernels.suite import Suite, suite, suite_2d
 from fluxfloor.kernels.windows import (
     bollinger,
     donchian,
@@ -39,11 +40,11 @@ from fluxfloor.kernels.windows import (
 )
 
 __all__ = [
-    "WARM_UP_BARS", "AlphaFit", "Hmm", "Row", "Row2", "adaptive_ema", "adaptive_kama", "adaptive_period",
-    "adaptive_rsi", "adaptive_sma", "adx", "alpha_ema", "alpha_of", "atr", "block_order", "bollinger", "confirmed",
-    "corwin_schultz", "donchian", "drawdown", "efficiency_ratio", "ema", "faded_kama", "fit_alpha", "floor_2_batch",
-    "floor_2_latest", "hmm_begin", "hmm_filter", "hmm_fit", "hmm_improve", "kama", "latest", "linear_regression",
-    "log_return", "macd", "mean_correlation", "paths", "regime_bias", "rolling_median", "rolling_std", "rsi", "sma",
-    "smoothing_constant", "spikes", "stationary_order", "trend_regime", "volatility_ratio", "volatility_regime",
-    "zscore",
+    "WARM_UP_BARS", "AlphaFit", "Hmm", "Row", "Row2", "Suite", "adaptive_ema", "adaptive_kama",
+    "adaptive_period", "adaptive_rsi", "adaptive_sma", "adx", "alpha_ema", "alpha_of", "atr", "block_order",
+    "bollinger", "confirmed", "corwin_schultz", "donchian", "drawdown", "efficiency_ratio", "ema", "faded_kama",
+    "fit_alpha", "floor_2_batch", "floor_2_latest", "hmm_begin", "hmm_filter", "hmm_fit", "hmm_improve", "kama",
+    "latest", "linear_regression", "log_return", "macd", "mean_correlation", "paths", "regime_bias",
+    "rolling_median", "rolling_std", "rsi", "sma", "smoothing_constant", "spikes", "stationary_order", "suite",
+    "suite_2d", "trend_regime", "volatility_ratio", "volatility_regime", "zscore",
 ]  # fmt: skip

@@ -108,22 +108,28 @@ def kernel(function: Kernel) -> Kernel:
 
     It runs without the interpreter's lock, so that threads may share the work. Division follows IEEE, as in NumPy.
     """
+    return _compiled(function)
+
+
+def fused_kernel(function: Kernel) -> Kernel:
+    """As `kernel`, and a product may be added to a sum with one rounding instead of two. NaN keep their meaning."""
+    return _compiled(function, fastmath={"contract"})
+
+
+def part_of_kernel(function: Kernel) -> Kernel:
+    """A piece of a longer kernel, for reading: it becomes part of its caller, where the compiler sees both at once."""
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Kernel, **options: Any) -> Kernel:
     path = Path(inspect.getfile(function))
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{PackageLocator.__name__}"
     try:
-        compiled: Any = numba.njit(cache=path.exists(), nogil=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(cache=path.exists(), nogil=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
     ROOMS[function] = rooms_of(function)
     module = function.__module__.removeprefix("fluxfloor.")
     KERNELS[function.__name__ if path.parent == HOME else f"{module}.{function.__name__}"] = compiled
-    return cast("Kernel", compiled)
-
-
-def template(function: Kernel) -> Kernel:
-    """For a kernel that takes another one as an argument: compiled into each kernel that calls it, which may then be
-    cached. (Handing a kernel over at run time would put its address into the machine code.)"""
-    compiled: Any = numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
-    ROOMS[function] = rooms_of(function)
     return cast("Kernel", compiled)

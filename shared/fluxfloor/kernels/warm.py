@@ -23,6 +23,7 @@ def warm() -> None:
     close = 100.0 + np.sin(np.arange(400.0))
     open_, high, low, volume = close.copy(), close + 1.0, close - 1.0, np.ones(400)
     kernels.latest(open_, high, low, close, volume)
+    kernels.suite(open_, high, low, close, volume)
     kernels.sma(close, 20)
     kernels.ema(close, 20)
     kernels.rsi(close, 14)
