@@ -134,17 +134,17 @@ def settings_of(costs: str, changes: Sequence[str], currency: str) -> Any:
     if costs not in (*PRESETS, FREE):
         raise Misconfigured(f"--costs {costs} is none of {', '.join((*PRESETS, FREE))}")
     base = "kraken-mvp" if costs == FREE else costs
-    nested: dict[str, dict[str, Any]] = {"costs": {}, "limits": {}}
+    nested: dict[str, dict[str, Any]] = {"costs": {}, "limits": {}, "noise_filter": {}}
     plain: dict[str, Any] = {"costs": NO_COSTS} if costs == FREE else {}
     known = {item.name for item in fields(Settings)} - set(nested)
     for name, text in _pairs(changes, "--set"):
         room, dot, leaf = name.partition(".")
         if dot and room in nested:
-            nested[room][leaf] = _float(text, f"--set {name}")
+            nested[room][leaf] = text if leaf == "sessions" else _float(text, f"--set {name}")
         elif name in known:
             plain[name] = _setting(name, text)
         else:
-            told = ", ".join([*sorted(known), "costs.…", "limits.…"])
+            told = ", ".join([*sorted(known), *(f"{room}.…" for room in nested)])
             raise Misconfigured(f"--set {name}: no such setting; there are {told}")
     try:
         return preset(base, currency=currency, **plain, **{room: values for room, values in nested.items() if values})
@@ -197,7 +197,7 @@ def _float(text: str, where: str) -> float:
 
 def _setting(name: str, text: str) -> Any:
     """Words stay words; switches and counts are whole."""
-    if name in ("stops", "halts", "features", "currency"):
+    if name in ("stops", "halts", "features", "currency", "noise"):
         return text
     if text.lower() == "none":
         return None

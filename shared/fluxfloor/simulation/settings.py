@@ -134,7 +134,10 @@ PRESETS: dict[str, Settings] = {"kraken-mvp": KRAKEN_MVP, "us-equities": US_EQUI
 
 
 def preset(name: str, **changes: Any) -> Settings:
-    """A preset with changes over it; `limits` may be a mapping of some of them. Raises Misconfigured."""
+    """A preset with changes over it; `limits`, `costs` and `noise_filter` may be mappings of some of them.
+
+    Raises Misconfigured.
+    """
     if name not in PRESETS:
         raise Misconfigured(f"backtest preset {name!r} is none of {', '.join(PRESETS)}")
     base = PRESETS[name]
@@ -142,6 +145,8 @@ def preset(name: str, **changes: Any) -> Settings:
         changes["limits"] = Limits.model_validate({**base.limits.model_dump(), **changes["limits"]})
     if isinstance(changes.get("costs"), dict):
         changes["costs"] = replace(base.costs, **changes["costs"])
+    if isinstance(changes.get("noise_filter"), dict):
+        changes["noise_filter"] = replace(base.noise_filter, **changes["noise_filter"])
     return replace(base, **changes)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
+import pytest
+from fluxfloor.errors import Misconfigured
 from fluxfloor.features.noise import NoiseFilter, history
 from fluxfloor.measures.records import Run
-from fluxfloor.simulation import FREE, Settings, backtest, spot
+from fluxfloor.simulation import FREE, Settings, backtest, preset, spot
 from fluxfloor.simulation.setups import Setup
 from fluxfloor.strategies import build
 
@@ -53,3 +55,13 @@ def test_what_the_filter_is_worth_is_asked_by_leaving_it_out() -> None:
     without = setup.without()
     assert without["noise filter"].settings == PLAIN
     assert "noise filter" not in Setup("mean_reversion", {}, {"BTC/USDT": COIN}, PLAIN).without()
+
+
+def test_a_preset_takes_some_of_the_filters_settings_and_the_report_tells_all() -> None:
+    made = preset("us-equities", noise="on", noise_filter={"sessions": "us-equities", "gap": 0.01})
+    assert made.noise_filter == NoiseFilter(sessions="us-equities", gap=0.01)
+    told = made.told()
+    assert told["noise"] == "on"
+    assert told["noise_filter"] == {**asdict(NoiseFilter()), "sessions": "us-equities", "gap": 0.01}
+    with pytest.raises(Misconfigured, match="noise"):
+        preset("us-equities", noise="loud")
