@@ -197,7 +197,7 @@ def _float(text: str, where: str) -> float:
 
 def _setting(name: str, text: str) -> Any:
     """Words stay words; switches and counts are whole."""
-    if name in ("stops", "halts", "features", "currency", "noise"):
+    if name in ("stops", "halts", "features", "currency", "noise", "noise_spread"):
         return text
     if text.lower() == "none":
         return None

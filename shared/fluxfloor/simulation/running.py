@@ -54,11 +54,15 @@ class Prepared:
 
     def _noise(self) -> Ints:
         """(rows,) why the noise filter lets no entry through; 0 everywhere where it is off."""
-        if self.settings.noise == "off":
+        asked = self.settings
+        if asked.noise == "off":
             return np.zeros(sum(map(len, self.tables)), np.int64)
-        filter_, breakout = self.settings.noise_filter, self.settings.noise == "breakout"
-        version = self.settings.features
-        return np.concatenate([history(filter_, table, self.step_ms, version, breakout) for table in self.tables])
+        spread = 2.0 * asked.costs.half_spread if asked.noise_spread == "costs" else None
+        found = [
+            history(asked.noise_filter, table, self.step_ms, asked.features, asked.noise == "breakout", spread)
+            for table in self.tables
+        ]
+        return np.concatenate(found)
 
     def market(self, columns: Sequence[str]) -> Market:
         """The bars with these features beside them."""

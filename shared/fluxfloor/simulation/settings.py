@@ -27,6 +27,10 @@ def _within(settings: object, name: str, low: float, high: float) -> None:
 
 
 HALTS = {"off": NO_HALT, "day": HALT_A_DAY, "final": HALT_FOR_GOOD}
+CHOICES = {
+    "stops": ("close", "resting", "off"), "halts": tuple(HALTS), "noise": ("off", "on", "breakout"),
+    "noise_spread": ("costs", "estimate"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class Settings:
     drawdown's last step for good), "final" for good, as the floor does until a person resumes it. edge_gate: refuse
     entries by the 30 % rule and once the measured mean edge is not positive, as the floor does. limit_bars: how many
     bars an entry waits at its limit. features: the version of the definition. periods_per_year: None counts the bars.
-    noise: does the noise filter stand before entries, and with a breakout's volume? Its spread is estimated from highs
-    and lows, its deviation scaled from the bars' own timeframe.
+    noise: does the noise filter stand before entries, and with a breakout's volume? Its deviation is scaled from the
+    bars' own timeframe, its spread by noise_spread the modelled quote's ("costs") or Corwin and Schultz's ("estimate").
     """
 
     opening: float = 10_000.0
@@ -83,6 +87,7 @@ class Settings:
     limit_bars: int = 1
     features: str = "floor-2"
     noise: Literal["off", "on", "breakout"] = "off"
+    noise_spread: Literal["costs", "estimate"] = "costs"
     noise_filter: NoiseFilter = field(default_factory=NoiseFilter)
     periods_per_year: float | None = None
 
@@ -93,8 +98,7 @@ class Settings:
             _within(self, "weight", 1e-9, 20.0)
         if self.periods_per_year is not None:
             _within(self, "periods_per_year", 1e-3, 1e9)
-        named = (("stops", ("close", "resting", "off")), ("halts", tuple(HALTS)), ("noise", ("off", "on", "breakout")))
-        for name, known in named:
+        for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise Misconfigured(f"Settings.{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
 

@@ -43,6 +43,15 @@ def test_the_filter_is_off_unless_asked_for_and_then_changes_what_is_traded() ->
     assert len(filtered.trades) < len(plain.trades)
 
 
+def test_the_spread_is_the_modelled_quotes_or_the_estimate() -> None:
+    narrow = NoiseFilter(volume_ratio=0.0, gap=0.5)
+    dear = replace(PLAIN, noise="on", noise_filter=narrow, costs=replace(FREE, half_spread=0.01))
+    cheap, estimated = replace(dear, costs=FREE), replace(dear, costs=FREE, noise_spread="estimate")
+    assert len(play(dear).trades) == 0
+    assert len(play(cheap).trades) == len(play(PLAIN).trades)
+    assert 0 <= len(play(estimated).trades) < len(play(cheap).trades)
+
+
 def test_a_breakout_wants_more_volume() -> None:
     lax = replace(STRICT, volume_ratio=0.0, breakout_volume_ratio=1.5)
     usual = play(replace(PLAIN, noise="on", noise_filter=lax))
