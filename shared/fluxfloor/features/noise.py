@@ -8,8 +8,8 @@ An entry passes when all of these hold:
 Where there are no five-minute bars, the deviation of 20 closes of the traded timeframe is scaled to them: prices wander
 with the square root of time, so it is taken times √(5 minutes / timeframe). Where there is no quote, the spread is
 Corwin and Schultz's estimate, or a backtest's own modelled quote. The estimate was made for daily bars: on minutes of a
-liquid coin it says 1 to 8 hundredths of a percent where the true spread is a hundredth of that, and little passes.
-What can't be known does not pass.
+liquid coin its negative values, counted as 0, leave a hundredth of a percent and more, and little passes. What can't be
+known does not pass.
 """
 
 from __future__ import annotations
