@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from fluxfloor.bench.row import Aim, Arrays, Outputs, Row
-from fluxfloor.bench.rows import all_rows
+from fluxfloor.bench.rows import all_rows, file_of
 from fluxfloor.bench.venv import peers_python
 from fluxfloor.errors import InvariantBroken, Misconfigured
 from fluxfloor.kernels._build import CPU_FEATURES, CPU_NAME
@@ -122,7 +122,7 @@ def opened(row: Row, arrays: Arrays, scratch: Path) -> Iterator[tuple[dict[str, 
     inputs.mkdir()
     for name, values in arrays.items():
         np.save(inputs / f"{name}.npy", values)
-    commands = {"ours": [sys.executable, str(WORKER), "ours", row.name, str(inputs)]}
+    commands = {"ours": [sys.executable, str(WORKER), "ours", f"{file_of(row)}:{row.name}", str(inputs)]}
     if row.peer == "interpreted":
         commands["peer"] = commands["ours"]
     elif row.peer:

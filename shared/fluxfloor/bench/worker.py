@@ -1,6 +1,7 @@
 """One side of a row: a process that makes its work ready once and runs it whenever it is told to.
 
-    python worker.py ours ROW ARRAYS | python worker.py FILE.py - ARRAYS
+    python worker.py ours FILE:ROW ARRAYS      a row of rows/FILE.py
+    python worker.py FILE.py - ARRAYS          a peer's side
 
 A peer's side runs in the peers' venv, so this file imports nothing of ours unless it is our side. Orders come as lines
 of JSON on stdin; answers leave on the real stdout, which the work itself cannot write to.
@@ -23,10 +24,10 @@ import numpy as np
 Work = dict[str, Callable[[Any], Any]]
 
 
-def our_side(name: str) -> Work:
-    from fluxfloor.bench.rows import row_named
+def our_side(place: str) -> Work:
+    from fluxfloor.bench.rows import row_of
 
-    row = row_named(name)
+    row = row_of(*place.split(":"))
     return {"prepare": row.prepared or (lambda arrays: arrays), "run": row.ours, "floor": row.floor or row.ours}
 
 
@@ -66,9 +67,9 @@ def answer(order: dict[str, Any], work: Work, given: Any) -> Any:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    side, name, folder = sys.argv[1:4]
+    side, place, folder = sys.argv[1:4]
     arrays = {path.stem: np.load(path) for path in sorted(Path(folder).glob("*.npy"))}
-    work = our_side(name) if side == "ours" else peers_side(side)
+    work = our_side(place) if side == "ours" else peers_side(side)
     given = work["prepare"](arrays)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line), work, given)), file=answers, flush=True)
