@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,6 +146,8 @@ def settings_of(costs: str, changes: Sequence[str], currency: str) -> Any:
         else:
             told = ", ".join([*sorted(known), *(f"{room}.…" for room in nested)])
             raise Misconfigured(f"--set {name}: no such setting; there are {told}")
+    if costs == FREE and nested["costs"]:
+        plain["costs"] = {**asdict(NO_COSTS), **nested.pop("costs")}
     try:
         return preset(base, currency=currency, **plain, **{room: values for room, values in nested.items() if values})
     except TypeError as problem:

@@ -238,9 +238,9 @@ def _told(found: Report, out: Path | None, as_json: bool) -> None:
 def _swept(
     setup: Setup, history: History, ranges: dict[str, list[float]], rank: str, threads: int, quiet: bool
 ) -> list[Variant]:
-    from fluxfloor.simulation.setups import grid, possible, try_all
+    from fluxfloor.simulation.setups import points, possible, try_all
 
-    setups = possible(setup, grid(ranges))
+    setups = possible(setup, points(ranges))
     variants: list[Variant] = []
     with show.progress("sweeping", quiet) as advance:
         for variant in try_all(setups, history, rank, threads=threads):
@@ -261,10 +261,10 @@ def _walked(
 ) -> WalkForward:  # fmt: skip
     from fluxfloor.measures.splits import calendar_windows
     from fluxfloor.simulation.histories import span
-    from fluxfloor.simulation.setups import best, grid, possible, try_all
+    from fluxfloor.simulation.setups import best, points, possible, try_all
     from fluxfloor.simulation.walkforward import Candidate, walk_forward
 
-    setups = possible(setup, grid(ranges))
+    setups = possible(setup, points(ranges))
 
     def choose(training: History) -> Candidate:
         if len(setups) == 1:

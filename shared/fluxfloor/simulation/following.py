@@ -129,6 +129,8 @@ def combine(runs: Sequence[Run]) -> Run:
 
     An account has its opening equity before its first bar and its last one after the end.
     """
+    if len(runs) == 1:
+        return runs[0]
     close_ms = np.unique(np.concatenate([run.close_ms for run in runs]))
     equity, cash, held, traded = (np.zeros(close_ms.size) for _ in range(4))
     positions = np.zeros((close_ms.size, len(runs)), np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from fluxfloor.measures.performance import RISK_FREE, daily_returns, every_day, 
 from fluxfloor.measures.records import Floats, Run
 from fluxfloor.simulation.following import Costs
 from fluxfloor.simulation.histories import History
-from fluxfloor.simulation.running import backtest
+from fluxfloor.simulation.results import run_of
+from fluxfloor.simulation.running import Prepared
 from fluxfloor.simulation.settings import Settings
+from fluxfloor.simulation.sweep import grid
 from fluxfloor.strategies import build
 
 RANKS = ("sharpe", "total_return", "calmar", "sortino")
@@ -47,12 +49,15 @@ class Setup:
     settings: Settings
 
     def __call__(self, history: History) -> Run:
-        symbols = [symbol for symbol in self.instruments if symbol in history]
         strategy: Any = build(self.plugin, self.params)
-        return backtest(
-            strategy, [history[symbol] for symbol in symbols], [self.instruments[symbol] for symbol in symbols],
-            self.settings,
-        )  # fmt: skip
+        return self.prepared(history).run(strategy)
+
+    def prepared(self, history: History) -> Prepared:
+        """The bars made ready for any strategy on this account."""
+        symbols = [symbol for symbol in self.instruments if symbol in history]
+        return Prepared(
+            [history[symbol] for symbol in symbols], [self.instruments[symbol] for symbol in symbols], self.settings
+        )
 
     def having(self, **params: float) -> Setup:
         return replace(self, params={**self.params, **params})
@@ -96,12 +101,12 @@ class Variant:
     daily: Floats
 
 
-def grid(ranges: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    """Every combination, the last name running fastest. Raises Misconfigured where they are too many."""
-    size = int(np.prod([len(values) for values in ranges.values()])) if ranges else 0
-    if size > MAX_VARIANTS:
-        raise Misconfigured(f"the grid has {size:,} points; at most {MAX_VARIANTS:,} are run")
-    return [dict(zip(ranges, point, strict=True)) for point in product(*ranges.values())] if ranges else [{}]
+def points(ranges: Mapping[str, Sequence[float]]) -> tuple[dict[str, float], ...]:
+    """Every combination; without ranges the one point that changes nothing. Raises Misconfigured for too many."""
+    found = grid(**ranges) if ranges else ({},)
+    if len(found) > MAX_VARIANTS:
+        raise Misconfigured(f"the grid has {len(found):,} points; at most {MAX_VARIANTS:,} can be held side by side")
+    return found
 
 
 def possible(setup: Setup, points: Sequence[Mapping[str, float]]) -> list[Setup]:
@@ -125,15 +130,26 @@ def possible(setup: Setup, points: Sequence[Mapping[str, float]]) -> list[Setup]
 def try_all(
     setups: Sequence[Setup], history: History, rank: str = "sharpe", *, risk_free: float = RISK_FREE, threads: int = 2
 ) -> Iterator[Variant]:
-    """Backtests all of them in threads (the compiled loop holds no lock), and yields them in their order."""
+    """Backtests all of them in threads (the compiled loop holds no lock), and yields them in their order.
+
+    They differ in their parameters alone: the bars are prepared, and features that several read computed, once.
+    """
     if rank not in RANKS:
         raise Misconfigured(f"a sweep is ranked by one of {', '.join(RANKS)}, not by {rank!r}")
+    prepared = setups[0].prepared(history)
+    market = lru_cache(maxsize=2)(prepared.market)
 
     def tried(setup: Setup) -> Variant:
-        return _variant(setup, setup(history), rank, risk_free)
+        strategy: Any = build(setup.plugin, setup.params)
+        if prepared.short(strategy):
+            return _variant(setup, prepared.run(strategy), rank, risk_free)
+        ledger = prepared.ledger(strategy, market(strategy.columns))
+        run = run_of(
+            ledger, prepared.bare, prepared.rules, strategy, prepared.instruments, prepared.settings, prepared.step_ms
+        )
+        return _variant(setup, run, rank, risk_free)
 
-    if setups:
-        yield tried(setups[0])  # alone, so that compiling or loading happens once
+    yield tried(setups[0])  # alone, so that compiling or loading happens once
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(tried, setups[1:])
 
