@@ -11,6 +11,7 @@ import secrets as randomness
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from flask import Request
 from werkzeug.datastructures import Headers
@@ -20,6 +21,7 @@ from werkzeug.wrappers import Response
 from fluxfloor.adapters.embedded.blobs import FileBlobs
 from fluxfloor.adapters.embedded.bus import EmbeddedBus, Pending, Route
 from fluxfloor.adapters.embedded.secrets import FileSecrets
+from fluxfloor.adapters.embedded.sqlite import Durability
 from fluxfloor.adapters.embedded.store import SqliteStore
 from fluxfloor.adapters.embedded.timers import EmbeddedTimers
 from fluxfloor.contracts import ids
@@ -50,6 +52,8 @@ class Due:
 class Floor:
     """Not shared between threads, except for the runners' HTTP side."""
 
+    durability: ClassVar[Durability] = Durability.PROCESS  # unless the settings ask for more
+
     def __init__(
         self,
         directory: Path,
@@ -61,12 +65,12 @@ class Floor:
         stages: tuple[str, ...] = tuple(STAGES),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        durable = settings.store.durable
+        durability = Durability.DISK if settings.store.durable else self.durability
         self.clock = clock
         self.settings = settings
-        self.store = SqliteStore(directory, settings.mode, durable)
-        self.bus = EmbeddedBus(directory / "bus.db", clock, routes(stages), durable)
-        self.timers = EmbeddedTimers(directory / "timers.db", clock, durable)
+        self.store = SqliteStore(directory, settings.mode, durability)
+        self.bus = EmbeddedBus(directory / "bus.db", clock, routes(stages), durability)
+        self.timers = EmbeddedTimers(directory / "timers.db", clock, durability)
         self.blobs = FileBlobs(directory / "blobs", _signing_key(directory), f"{settings.api.public_url}/files", clock)
         self.secrets = RegisteringSecrets(FileSecrets(directory / "secrets", secret_defaults))
         ports = Ports(

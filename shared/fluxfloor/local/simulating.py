@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fluxfloor.adapters.embedded.sqlite import Durability
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import Halt
@@ -22,6 +23,7 @@ from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.contracts.state import EquityPoint, TradeRow
 from fluxfloor.errors import FloorError
 from fluxfloor.local import audit
+from fluxfloor.local.floor import Floor
 from fluxfloor.local.replay import Recording, Replay, open_replay
 from fluxfloor.local.run_record import run_of
 from fluxfloor.market.window import OPEN_MS, Bars
@@ -34,6 +36,12 @@ PORTFOLIO = "main"
 MEMORY = Path("/dev/shm")
 OF_THE_MACHINE = ("wall_s", "steps_per_s", "webhooks")  # differs from run to run, or can't happen here
 Progress = Callable[[int, int], None]
+
+
+class Passing(Floor):
+    """A floor that is thrown away."""
+
+    durability = Durability.NONE
 
 
 class TooSlow(FloorError):
@@ -74,7 +82,7 @@ def open_simulation(directory: Path, spec: SimulationSpec, rules: Instrument, ba
     """A floor that is about to play them."""
     rules = rules.model_copy(update={"taker_fee": spec.fee})
     recording = Recording(rules, spec.timeframe, bars, spread_bps=spec.spread_bps, participation=spec.participation)
-    return open_replay(directory, settings_of(spec, rules), recording, {}, stages=SIMULATED)
+    return open_replay(directory, settings_of(spec, rules), recording, {}, Passing, stages=SIMULATED)
 
 
 def settings_of(spec: SimulationSpec, rules: Instrument) -> Settings:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from fluxfloor.adapters.embedded.sqlite import Database, repeatable
+from fluxfloor.adapters.embedded.sqlite import Database, Durability, repeatable
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.ports import Clock, Delivery
 
@@ -68,8 +68,10 @@ class Pending:
 
 
 class EmbeddedBus:
-    def __init__(self, path: Path, clock: Clock, routes: Sequence[Route], durable: bool = False) -> None:
-        self._database = Database(path, SCHEMA, durable)
+    def __init__(
+        self, path: Path, clock: Clock, routes: Sequence[Route], durability: Durability = Durability.PROCESS
+    ) -> None:
+        self._database = Database(path, SCHEMA, durability)
         self._clock = clock
         self._acked = 0
         self._routes: dict[str, list[Route]] = {}

@@ -1,4 +1,4 @@
-"""One way to open SQLite for the floor: WAL, a connection per thread, short immediate transactions."""
+"""One way to open SQLite for the floor: a connection per thread, short immediate transactions, as durable as said."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from fluxfloor.errors import RetryLater
@@ -22,14 +23,28 @@ def repeatable(doing: str) -> Iterator[None]:
         raise RetryLater(f"{doing}: {problem}") from problem
 
 
-class Database:
-    """A file with its schema. `durable` makes every commit reach the disk; otherwise a power cut (not a crash of
-    the process) may lose the last ones, which is what a paper floor on a laptop wants."""
+class Durability(StrEnum):
+    """What a commit outlives."""
 
-    def __init__(self, path: Path, schema: str, durable: bool = False) -> None:
+    DISK = "disk"  # a power cut
+    PROCESS = "process"  # a crash of the process: what a paper floor on a laptop wants
+    NONE = "none"  # nothing: for a floor that one thread plays and throws away
+
+
+_PRAGMAS = {
+    Durability.DISK: ("journal_mode=WAL", "wal_autocheckpoint=4000", "synchronous=FULL"),
+    Durability.PROCESS: ("journal_mode=WAL", "wal_autocheckpoint=4000", "synchronous=NORMAL"),
+    Durability.NONE: ("locking_mode=EXCLUSIVE", "journal_mode=MEMORY", "synchronous=OFF"),
+}
+
+
+class Database:
+    """A file with its schema."""
+
+    def __init__(self, path: Path, schema: str, durability: Durability = Durability.PROCESS) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._durable = durable
+        self._durability = durability
         self._local = threading.local()
         self.connection.executescript(schema)
 
@@ -38,10 +53,8 @@ class Database:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MS / 1000, cached_statements=256)
-            found.execute("PRAGMA journal_mode=WAL")
-            found.execute("PRAGMA wal_autocheckpoint=4000")
-            found.execute("PRAGMA cache_size=-16000")
-            found.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
+            for pragma in (*_PRAGMAS[self._durability], "cache_size=-16000"):
+                found.execute(f"PRAGMA {pragma}")
             self._local.connection = found
         return found
 

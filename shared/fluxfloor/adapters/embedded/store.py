@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from fluxfloor.adapters.embedded.sqlite import Database, repeatable
+from fluxfloor.adapters.embedded.sqlite import Database, Durability, repeatable
 from fluxfloor.errors import CommitUnknown, Conflict, Misconfigured
 from fluxfloor.ports import Commit, Data, Query, Ref, Snapshot
 
@@ -37,10 +37,10 @@ _READ = "SELECT token, data FROM documents WHERE collection = ? AND id = ?"
 class SqliteStore:
     """`mode` ("paper" or "live") is the file that "mode" documents live in; what faces the internet has its own."""
 
-    def __init__(self, directory: Path, mode: str = "paper", durable: bool = False) -> None:
+    def __init__(self, directory: Path, mode: str = "paper", durability: Durability = Durability.PROCESS) -> None:
         self._databases = {
-            "edge": Database(directory / "edge.db", SCHEMA, durable),
-            "mode": Database(directory / f"{mode}.db", SCHEMA, durable),
+            "edge": Database(directory / "edge.db", SCHEMA, durability),
+            "mode": Database(directory / f"{mode}.db", SCHEMA, durability),
         }
 
     def read(self, refs: Sequence[Ref]) -> list[Snapshot]:

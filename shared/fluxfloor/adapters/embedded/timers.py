@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from fluxfloor.adapters.embedded.sqlite import Database, repeatable
+from fluxfloor.adapters.embedded.sqlite import Database, Durability, repeatable
 from fluxfloor.contracts.facts import fired
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.ports import Clock, Delivery
@@ -25,8 +25,8 @@ KEEP_MS = 3_600_000
 
 
 class EmbeddedTimers:
-    def __init__(self, path: Path, clock: Clock, durable: bool = False) -> None:
-        self._database = Database(path, SCHEMA, durable)
+    def __init__(self, path: Path, clock: Clock, durability: Durability = Durability.PROCESS) -> None:
+        self._database = Database(path, SCHEMA, durability)
         self._clock = clock
 
     def set(self, timers: Sequence[Timer]) -> None:
