@@ -13,6 +13,7 @@ from fluxfloor.kernels.adaptive import (
     alpha_of,
     faded_kama,
     fit_alpha,
+    in_spike,
     regime_bias,
     smoothing_constant,
     spikes,
@@ -20,7 +21,7 @@ from fluxfloor.kernels.adaptive import (
 )
 from fluxfloor.kernels.curves import drawdown
 from fluxfloor.kernels.floor_2 import Row2, floor_2_batch, floor_2_latest
-from fluxfloor.kernels.hmm import Hmm, hmm_begin, hmm_filter, hmm_fit, hmm_improve
+from fluxfloor.kernels.hmm import Hmm, hmm_begin, hmm_filter, hmm_fit, hmm_improve, hmm_walk
 from fluxfloor.kernels.recursive import adx, atr, ema, kama, macd, rsi
 from fluxfloor.kernels.regimes import confirmed, mean_correlation, trend_regime, volatility_regime
 from fluxfloor.kernels.resampling import block_order, paths, stationary_order
@@ -40,11 +41,11 @@ from fluxfloor.kernels.windows import (
 )
 
 __all__ = [
-    "WARM_UP_BARS", "AlphaFit", "Hmm", "Row", "Row2", "Suite", "adaptive_ema", "adaptive_kama",
-    "adaptive_period", "adaptive_rsi", "adaptive_sma", "adx", "alpha_ema", "alpha_of", "atr", "block_order",
-    "bollinger", "confirmed", "corwin_schultz", "donchian", "drawdown", "efficiency_ratio", "ema", "faded_kama",
-    "fit_alpha", "floor_2_batch", "floor_2_latest", "hmm_begin", "hmm_filter", "hmm_fit", "hmm_improve", "kama",
-    "latest", "linear_regression", "log_return", "macd", "mean_correlation", "paths", "regime_bias",
-    "rolling_median", "rolling_std", "rsi", "sma", "smoothing_constant", "spikes", "stationary_order", "suite",
-    "suite_2d", "trend_regime", "volatility_ratio", "volatility_regime", "zscore",
+    "WARM_UP_BARS", "AlphaFit", "Hmm", "Row", "Row2", "Suite", "adaptive_ema", "adaptive_kama", "adaptive_period",
+    "adaptive_rsi", "adaptive_sma", "adx", "alpha_ema", "alpha_of", "atr", "block_order", "bollinger", "confirmed",
+    "corwin_schultz", "donchian", "drawdown", "efficiency_ratio", "ema", "faded_kama", "fit_alpha", "floor_2_batch",
+    "floor_2_latest", "hmm_begin", "hmm_filter", "hmm_fit", "hmm_improve", "hmm_walk", "in_spike", "kama", "latest",
+    "linear_regression", "log_return", "macd", "mean_correlation", "paths", "regime_bias", "rolling_median",
+    "rolling_std", "rsi", "sma", "smoothing_constant", "spikes", "stationary_order", "suite", "suite_2d",
+    "trend_regime", "volatility_ratio", "volatility_regime", "zscore",
 ]  # fmt: skip

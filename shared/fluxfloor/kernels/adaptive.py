@@ -240,8 +240,8 @@ def adaptive_rsi(close: Array, period: Array, memory: int = MEMORY_BARS) -> Arra
 def spikes(atr_5m: Array, atr_1h: Array) -> Array:
     """1 where the five-minute ATR exceeds twice the hourly one, else 0: a burst that no hour has seen on average.
 
-    atr_5m, atr_1h: (n,), in price, of the same moments. Returns (n,); NaN where an input is. While it lasts, stops are
-    SPIKE_STOP times as far and sizes SPIKE_SIZE of what they were. Raises ValueError for unequal lengths.
+    atr_5m, atr_1h: (n,), in price, of the same moments. Returns (n,); NaN where an input is. Raises ValueError for
+    unequal lengths.
     """
     if atr_5m.size != atr_1h.size:
         raise ValueError("the two differ in length")
@@ -249,6 +249,12 @@ def spikes(atr_5m: Array, atr_1h: Array) -> Array:
     for i in range(atr_5m.size):
         out[i] = (1.0 if atr_5m[i] > SPIKE_RATIO * atr_1h[i] else 0.0) + 0.0 * (atr_5m[i] + atr_1h[i])
     return out
+
+
+@kernel
+def in_spike(spike: float) -> tuple[float, float]:
+    """(1.5, 0.7) in a spike, else (1, 1): how many times as far a stop is then, and what share of a size is left."""
+    return (SPIKE_STOP, SPIKE_SIZE) if spike > 0.0 else (1.0, 1.0)
 
 
 class AlphaFit(NamedTuple):

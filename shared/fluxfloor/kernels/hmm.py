@@ -314,3 +314,27 @@ def hmm_filter(x: Array, model: Hmm, full: bool = False) -> tuple[Array, float]:
         for j in range(alpha.shape[1]):
             alpha[i, j] /= total
     return alpha, likelihood
+
+
+@kernel
+def hmm_walk(
+    x: Array, states: int = 3, full: bool = False, seed: int = 0, window: int = 1_000, every: int = 250
+) -> Array:
+    """The second opinion on a history, without a look ahead: P(state | bars up to now), from models that are fitted on
+    the `window` bars before each stretch of `every` bars, and know nothing of the stretch.
+
+    x: (n, d), contiguous. Returns (n, states), calmest first; NaN for the first `window` bars. Raises ValueError as
+    `hmm_fit` does, or for a stretch or window below 1.
+    """
+    if window < 1 or every < 1:
+        raise ValueError("window and every must be at least 1")
+    n = x.shape[0]
+    out = np.full((n, states), np.nan)
+    for start in range(window, n, every):
+        known, end = x[start - window : start].copy(), min(n, start + every)
+        model = hmm_fit(known, states, full, seed, 100, 1e-2)
+        seen, _likelihood = hmm_filter(x[start - window : end].copy(), model, full)
+        for i in range(start, end):
+            for j in range(states):
+                out[i, j] = seen[i - start + window, j]
+    return out

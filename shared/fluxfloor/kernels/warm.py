@@ -58,6 +58,7 @@ def _warm_adaptive(open_: Array, high: Array, low: Array, close: Array, volume: 
     kernels.adaptive_ema(close, period, 300)
     kernels.adaptive_rsi(close, period, 300)
     kernels.spikes(high, low)
+    kernels.in_spike(1.0)
     fitted = kernels.fit_alpha(close, ratio, 0.3)
     kernels.alpha_ema(close, kernels.alpha_of(ratio, fitted.base, fitted.per_ratio), 300)
     kernels.corwin_schultz(high, low, close, 20)
@@ -66,6 +67,7 @@ def _warm_adaptive(open_: Array, high: Array, low: Array, close: Array, volume: 
     both = np.ascontiguousarray(np.column_stack([close, ratio])[50:])
     kernels.mean_correlation(both, 50)
     kernels.hmm_filter(both, kernels.hmm_fit(both, 2, False, 0, 2, 1e-2), False)
+    kernels.hmm_walk(both, 2, False, 0, 300, 50)
     kernels.hmm_improve(both, kernels.hmm_begin(both, 2, False, 0), False, 2, 1e-2)
 
 

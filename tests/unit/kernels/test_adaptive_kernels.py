@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from fluxfloor import kernels
-from fluxfloor.kernels import adaptive, regimes
+from fluxfloor.kernels import regimes
 
 NAN = np.nan
 
@@ -92,7 +92,7 @@ def test_shorter_periods_answer_sooner() -> None:
 
 def test_a_spike_is_a_five_minute_range_beyond_twice_the_hours() -> None:
     np.testing.assert_array_equal(kernels.spikes(a(2.0, 2.01, 1.0, NAN), a(1.0, 1.0, NAN, 1.0)), [0, 1, NAN, NAN])
-    assert (adaptive.SPIKE_STOP, adaptive.SPIKE_SIZE) == (1.5, 0.7)
+    assert (kernels.in_spike(1.0), kernels.in_spike(0.0)) == ((1.5, 0.7), (1.0, 1.0))
 
 
 # --- alpha = f(ATR) ----------------------------------------------------------------------------------------------

@@ -65,6 +65,23 @@ def fitted() -> kernels.Hmm:
 WHOLE = kernels.hmm_filter(market()[0], fitted(), False)
 
 
+@given(end=st.integers(301, 1_200))
+@settings(max_examples=15, deadline=None)
+def test_a_walk_over_a_history_never_looks_ahead(end: int) -> None:
+    x, _ = market()
+    part = kernels.hmm_walk(x[:end].copy(), 2, False, 0, 300, 100)
+    np.testing.assert_array_equal(part, kernels.hmm_walk(x, 2, False, 0, 300, 100)[:end])
+    assert np.isnan(part[:300]).all()
+    assert part[300:].sum(axis=1) == pytest.approx(1)
+
+
+def test_a_stretch_of_a_walk_is_the_model_of_the_bars_before_it() -> None:
+    x, _ = market()
+    model = kernels.hmm_fit(x[100:400].copy(), 2, False, 0, 100, 1e-2)
+    seen, _ = kernels.hmm_filter(x[100:500].copy(), model, False)
+    np.testing.assert_array_equal(kernels.hmm_walk(x, 2, False, 0, 300, 100)[400:500], seen[300:])
+
+
 def test_a_long_unlikely_stretch_is_scaled_and_not_lost() -> None:
     x = np.full((5_000, 1), 0.2)
     probabilities, likelihood = kernels.hmm_filter(x, fitted(), False)
