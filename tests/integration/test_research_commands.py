@@ -198,3 +198,11 @@ def test_parts_of_one_history_are_joined(folder: Path, tmp_path: Path) -> None:
     files = [word for name in ("2024-02", "2024-01") for word in ("--candles", months / f"{name}.parquet")]
     assert answer("backtest", *files, "--symbol", "BTC/USDT", "--strategy", "trend") == whole
     np.testing.assert_array_equal(from_parquet((months / "2024-01.parquet").read_bytes()), bars[:2000])
+
+
+def test_without_bars_the_packaged_year_is_played() -> None:
+    done = call("backtest", "--strategy", "trend", "--json")
+    assert done.exit_code == 0, done.output
+    assert "packaged year" in done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["symbols"], found["currency"]) == ("EUR/USD", "USD")

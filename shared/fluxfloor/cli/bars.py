@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from fluxfloor.simulation.setups import Setup
 
 Candles = Annotated[
-    list[Path], typer.Option(help="Bars as Parquet or CSV, or a folder of Parquet files. Repeat it, with --symbol.")
+    list[Path],
+    typer.Option(
+        help="Bars as Parquet or CSV, or a folder of Parquet files; repeat it, with --symbol. "
+        "Without it: the packaged year of EUR/USD hours."
+    ),
 ]
 Symbols = Annotated[
     list[str], typer.Option("--symbol", help='What they are bars of: "BTC/USDT", or a share\'s ticker. One per file.')
@@ -46,7 +50,9 @@ def read_history(
     """The bars by symbol, fit for a backtest; `say` is told what had to be left out."""
     from fluxfloor.simulation.histories import between
 
-    history = {symbol: _usable(paths, say) for symbol, paths in _by_symbol(candles, symbols, default).items()}
+    history = _sample(say) if not candles else {
+        symbol: _usable(paths, say) for symbol, paths in _by_symbol(candles, symbols, default).items()
+    }  # fmt: skip
     from_ms = day_ms(since, "--since") if since else float("-inf")
     until_ms = day_ms(until, "--until") if until else float("inf")
     found = between(history, from_ms, until_ms)
@@ -54,6 +60,13 @@ def read_history(
         if symbol not in found:
             raise Misconfigured(f"{symbol}: no bar is left between --since and --until")
     return found
+
+
+def _sample(say: Any) -> dict[str, Bars]:
+    from fluxfloor.local.demo import sample
+
+    say("no --candles: the packaged year of EUR/USD hours")
+    return {"EUR/USD": sample()[0]}
 
 
 def _by_symbol(candles: Sequence[Path], symbols: Sequence[str], default: str) -> dict[str, list[Path]]:

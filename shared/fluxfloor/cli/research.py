@@ -38,9 +38,9 @@ Threads = Annotated[int, typer.Option(min=1, help="Backtests at a time.")]
 
 
 def backtest(
-    candles: Candles,
     strategy: StrategyName,
-    symbol: Symbols = [],  # noqa: B006 - typer makes a new one
+    candles: Candles = [],  # noqa: B006 - typer makes a new one
+    symbol: Symbols = [],  # noqa: B006
     param: Params = [],  # noqa: B006
     costs: CostsName = "kraken-mvp",
     change: Changes = [],  # noqa: B006
@@ -60,8 +60,8 @@ def backtest(
 
 def report(
     out: Annotated[Path, typer.Argument(help="report.pdf, report.html or report.png.")],
-    candles: Candles,
     strategy: StrategyName,
+    candles: Candles = [],  # noqa: B006
     symbol: Symbols = [],  # noqa: B006
     param: Params = [],  # noqa: B006
     costs: CostsName = "kraken-mvp",
@@ -90,9 +90,9 @@ def report(
 
 
 def sweep(
-    candles: Candles,
     strategy: StrategyName,
     grid: Grid,
+    candles: Candles = [],  # noqa: B006
     symbol: Symbols = [],  # noqa: B006
     param: Params = [],  # noqa: B006
     costs: CostsName = "kraken-mvp",
@@ -125,8 +125,8 @@ def sweep(
 
 
 def walkforward(
-    candles: Candles,
     strategy: StrategyName,
+    candles: Candles = [],  # noqa: B006
     symbol: Symbols = [],  # noqa: B006
     param: Params = [],  # noqa: B006
     costs: CostsName = "kraken-mvp",
@@ -171,7 +171,7 @@ def _asked(
     candles: Sequence[Path], symbol: Sequence[str], strategy: str, param: Sequence[str], costs: str,
     change: Sequence[str], since: str, until: str,
 ) -> tuple[dict[str, Any], Setup]:  # fmt: skip
-    default = "BTC/USDT" if costs != "us-equities" else candles[0].stem.upper()
+    default = candles[0].stem.upper() if candles and costs == "us-equities" else "BTC/USDT"
     history = bars.read_history(candles, symbol, since, until, show.errors.print, default)
     return history, bars.read_setup(strategy, param, costs, change, history)
 

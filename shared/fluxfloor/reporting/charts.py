@@ -5,6 +5,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart; the run 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -167,13 +168,15 @@ def holding(axes: Axes, report: Report) -> None:
 # --- honesty -----------------------------------------------------------------------------------------------------
 
 
+def doubts(report: Report) -> list[Callable[[Axes, Report], None]]:
+    """The charts of this part that there is something to draw for."""
+    walked = report.walk_forward is not None and report.walk_forward.periods
+    return [*([walk_forward] if walked else []), *([by_chance] if report.chance is not None else [])]
+
+
 def walk_forward(axes: Axes, report: Report) -> None:
-    walked = report.walk_forward
-    if walked is None or not walked.periods:
-        axes.set_title("Walking forward: each test period")
-        _empty(axes, "the history is too short to walk forward" if walked else "not walked forward")
-        return
-    periods(axes, walked)
+    if report.walk_forward is not None:
+        periods(axes, report.walk_forward)
 
 
 def periods(axes: Axes, walked: WalkForward) -> None:
@@ -191,10 +194,8 @@ def periods(axes: Axes, walked: WalkForward) -> None:
 
 def by_chance(axes: Axes, report: Report) -> None:
     """Edges of random entries, and where the run's own lies."""
-    found = report.chance
     axes.set_title("Edge against random entries, %")
-    if found is None:
-        _empty(axes, "no trades to place at random")
+    if (found := report.chance) is None:
         return
     edges = 100 * found.edges
     low, high = min(edges.min(), 100 * found.edge), max(edges.max(), 100 * found.edge)

@@ -108,10 +108,11 @@ def _detail(page: Figure, report: Report) -> None:
 
 def _honesty(page: Figure, report: Report) -> None:
     _heading(page, "How far to believe it")
-    half = (RIGHT - LEFT - 0.07) / 2
-    charts.walk_forward(page.add_axes((LEFT, 0.735, half, 0.15)), report)
-    charts.by_chance(page.add_axes((LEFT + half + 0.07, 0.735, half, 0.15)), report)
-    top = 0.675
+    shown = charts.doubts(report)
+    wide = (RIGHT - LEFT - 0.07 * (len(shown) - 1)) / max(len(shown), 1)
+    for place, draw in enumerate(shown):
+        draw(page.add_axes((LEFT + place * (wide + 0.07), 0.735, wide, 0.15)), report)
+    top = 0.675 if shown else 0.905
     if report.intervals:
         top = table(page, figures.interval_table(report), LEFT, top, RIGHT - LEFT, strong=1) - 0.022
     for what, figure, says in figures.verdicts(report):

@@ -47,7 +47,7 @@ def page(report: Report) -> str:
         *_trades(report), chart(report, charts.exposure, 10.0, 1.3),
         *(_section(table(grid)) for grid in figures.breakdown(report).values()),
         "<h2>How far to believe it</h2>",
-        _pair(chart(report, charts.walk_forward, 5.0, 2.4), chart(report, charts.by_chance, 5.0, 2.4)),
+        *_doubts(report),
         *_honesty(report),
     ]  # fmt: skip
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(report.title)}'
@@ -84,6 +84,12 @@ def _trades(report: Report) -> list[str]:
     if not len(report.run.trades):
         return [_section('<p class="faint">No trade was closed.</p>')]
     return [_pair(chart(report, charts.trade_returns, 5.0, 2.6), chart(report, charts.holding, 5.0, 2.6))]
+
+
+def _doubts(report: Report) -> list[str]:
+    shown = charts.doubts(report)
+    drawn = [chart(report, draw, 10.0 / len(shown), 2.4) for draw in shown]
+    return [_pair(*drawn)] if len(drawn) > 1 else drawn
 
 
 def _honesty(report: Report) -> list[str]:
