@@ -66,3 +66,38 @@ def test_macd_seeds_as_ta_lib_and_draws_near_the_worksheet() -> None:
     assert np.isfinite(line[33:]).all()
     assert line[33:] - sheet[33:] == pytest.approx(seeds_apart * (11 / 13) ** np.arange(8, 15), rel=1e-9)
     assert histogram[33:] == pytest.approx(line[33:] - signal[33:], abs=1e-12)
+
+
+def test_kama_is_the_worksheets() -> None:
+    got = kernels.kama(column("kama", "close"), 10, 2, 30)
+    assert np.isnan(got[:10]).all()
+    assert got[10:] == pytest.approx(column("kama", "kama_from_11th"), abs=5.1e-5)
+
+
+def test_efficiency_ratio_gives_the_worksheets_kama_its_pace() -> None:
+    """Kaufman's formula solved for ER: what the sheet's average moved, over what it could have moved."""
+    close, kama = column("kama", "close"), np.r_[109.24, column("kama", "kama_from_11th")]
+    gap = close[10:] - kama[:-1]
+    clear = np.abs(gap) > 1.0  # elsewhere four printed digits say too little of the quotient
+    slow, fast = 2.0 / 31.0, 2.0 / 3.0
+    expected = (np.sqrt((np.diff(kama) / gap)[clear]) - slow) / (fast - slow)
+    assert clear.sum() > 15
+    assert kernels.efficiency_ratio(close, 10)[10:][clear] == pytest.approx(expected, abs=2e-3)
+
+
+def test_directional_movement_is_wilders() -> None:
+    strength, plus, minus = kernels.adx(column("adx", "high"), column("adx", "low"), column("adx", "close"), 14)
+    ranges = column("adx", "true_range_14_from_15th")
+    assert np.isnan(plus[:14]).all()
+    assert plus[14:34] == pytest.approx(100 * column("adx", "plus_dm_14_from_15th") / ranges, abs=0.05)
+    assert minus[14:34] == pytest.approx(100 * column("adx", "minus_dm_14_from_15th") / ranges, abs=0.05)
+    assert np.isnan(strength[:27]).all()
+    assert strength[28:] == pytest.approx(column("adx", "adx_from_29th"), abs=1.0)
+
+
+def test_bands_are_the_worksheets_mean_and_twice_its_deviation() -> None:
+    lower, middle, upper = kernels.bollinger(column("bollinger", "close"), 20, 2.0)
+    mean, deviation = column("bollinger", "mean_from_20th"), column("bollinger", "std_from_20th")
+    assert middle[19:] == pytest.approx(mean, abs=1e-6)
+    assert lower[19:] == pytest.approx(mean - 2 * deviation, abs=3e-6)
+    assert upper[19:] == pytest.approx(mean + 2 * deviation, abs=3e-6)

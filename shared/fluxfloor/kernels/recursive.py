@@ -133,8 +133,8 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
     and only where it is positive. high, low, close: (n,), prices. Returns (adx, plus_di, minus_di), each (n,) in
     0..100; the first `period` of the DI and the first 2·period-1 of the ADX are NaN. Where nothing has moved a DI is 0
     and the ADX stays as it was. Raises ValueError for a period below 2 or unequal lengths. TA-Lib: ADX, PLUS_DI,
-    MINUS_DI, which seed the sums with period-1 bars and decay them at the next; worksheets that sum `period` bars first
-    differ at first, by (1 - 1/period) less with every bar.
+    MINUS_DI, which seed the sums with period-1 bars and decay them at the next, as Wilder's own sheet does; sheets that
+    sum `period` bars first differ at first, by (1 - 1/period) less with every bar.
     """
     if period < 2:
         raise ValueError("period must be at least 2")

@@ -21,7 +21,7 @@ def all_rows() -> tuple[Row, ...]:
 
 
 def file_of(row: Row) -> str:
-    return next(name for name, rows in files().items() if row in rows)
+    return next(name for name, rows in files().items() if row.name in {one.name for one in rows})
 
 
 def row_of(file: str, name: str) -> Row:
