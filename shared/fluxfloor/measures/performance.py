@@ -129,8 +129,9 @@ def bar_ms(close_ms: Ints) -> int:
 
 
 def _days_per_year(run: Run, bars_a_day: Ints) -> float:
-    """From full days alone: the first and last are rarely whole, and thin markets leave bars out."""
-    return min(365.25, run.periods_per_year / max(1.0, float(np.quantile(bars_a_day, 0.95))))
+    """As many as there are returns a year. First and last day are rarely whole, and left out where there are others."""
+    inner = bars_a_day[1:-1] if bars_a_day.size > 2 else bars_a_day
+    return min(365.25, run.periods_per_year / max(1.0, float(np.mean(inner))))
 
 
 # --- of returns --------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ from fluxfloor.simulation.following import Costs
 from fluxfloor.simulation.histories import History
 from fluxfloor.simulation.killswitch import KillCriteria, kill_criteria
 
-SHARPE, ANNUAL, DRAWDOWN, EDGE = "Sharpe ratio", "annual return", "max drawdown", "edge a trade"
+SHARPE, ANNUAL, DRAWDOWN, EDGE = "Sharpe ratio", "annual return", "daily drawdown", "edge a trade"
 RUIN_LEVEL = 0.5
 FEWEST_TRADES = 10  # below, what other orders of them or further ones could bring is not told
 

@@ -20,7 +20,7 @@ from fluxfloor.reporting.months import monthly_returns
 from fluxfloor.reporting.report import Report
 
 A4 = (8.27, 11.69)
-LEFT, RIGHT = 0.075, 0.945
+LEFT, RIGHT, GAP = 0.075, 0.945, 0.09
 ROW = 0.0148  # of a table, as a share of the page's height
 Draw = Callable[[Axes, Report], None]
 
@@ -90,9 +90,9 @@ def _detail(page: Figure, report: Report) -> None:
     charts.months(page.add_axes((LEFT, 0.895 - tall, RIGHT - LEFT, tall)), report)
     below = 0.895 - tall - 0.065
     if len(report.run.trades):
-        half = (RIGHT - LEFT - 0.07) / 2
+        half = (RIGHT - LEFT - GAP) / 2
         charts.trade_returns(page.add_axes((LEFT, below - 0.17, half, 0.17)), report)
-        charts.holding(page.add_axes((LEFT + half + 0.07, below - 0.17, half, 0.17)), report)
+        charts.holding(page.add_axes((LEFT + half + GAP, below - 0.17, half, 0.17)), report)
         below -= 0.25
     else:
         page.text(LEFT, below, "No trade was closed.", style="italic", color=FAINT)
@@ -109,9 +109,9 @@ def _detail(page: Figure, report: Report) -> None:
 def _honesty(page: Figure, report: Report) -> None:
     _heading(page, "How far to believe it")
     shown = charts.doubts(report)
-    wide = (RIGHT - LEFT - 0.07 * (len(shown) - 1)) / max(len(shown), 1)
+    wide = (RIGHT - LEFT - GAP * (len(shown) - 1)) / max(len(shown), 1)
     for place, draw in enumerate(shown):
-        draw(page.add_axes((LEFT + place * (wide + 0.07), 0.735, wide, 0.15)), report)
+        draw(page.add_axes((LEFT + place * (wide + GAP), 0.735, wide, 0.15)), report)
     top = 0.675 if shown else 0.905
     if report.intervals:
         top = table(page, figures.interval_table(report), LEFT, top, RIGHT - LEFT, strong=1) - 0.022

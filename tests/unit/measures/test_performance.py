@@ -89,6 +89,15 @@ def test_an_exchange_with_hours_has_fewer_days_a_year() -> None:
     assert per_year == pytest.approx(252)
 
 
+def test_a_market_with_short_sundays_has_as_many_days_a_year_as_it_has_returns() -> None:
+    """Hours from Sunday 22:00 to Friday 22:00, as currencies trade: six days a week have a bar."""
+    week = np.arange(118, 238) * HOUR
+    closes = T0 - 5 * DAY + np.concatenate([week + at * 7 * DAY for at in range(52)])
+    returns, per_year = daily_returns(run(np.full(closes.size, 5.0), close_ms=closes, per_year=120 * 365.25 / 7))
+    assert returns.size == 52 * 6
+    assert per_year == pytest.approx(6 * 365.25 / 7, rel=0.01)
+
+
 def test_what_is_undefined_is_none_and_says_why() -> None:
     found = performance(run(np.full(10, 100.0)))
     assert (found.sharpe, found.sortino, found.calmar, found.annual_return) == (None, None, None, None)

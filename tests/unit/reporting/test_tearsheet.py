@@ -210,7 +210,7 @@ def test_the_report_says_what_was_measured() -> None:
         "drawdown by bad luck", "ruin", "stop it live at", "fees paid", "room to grow",
     }  # fmt: skip
     assert {row[0] for row in figures.interval_table(report).rows} == {
-        "Sharpe ratio", "annual return", "max drawdown", "edge a trade",
+        "Sharpe ratio", "annual return", "daily drawdown", "edge a trade",
     }  # fmt: skip
 
 
