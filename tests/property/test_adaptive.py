@@ -58,7 +58,7 @@ CALLS: dict[str, Call] = {
 OF_THE_WHOLE = {"_smoothed", "_first_number"}  # the call here looks at the whole series
 MEMORY = {"faded_kama": 13, "adaptive_kama": 16, "confirmed": 14}
 """Bars after which a value does not depend on what came before: the memory and the warm-up of what it reads."""
-ELSEWHERE = {"fit_alpha", "in_spike"}  # no series comes out (test_adaptive_kernels.py)
+ELSEWHERE = {"fit_alpha", "in_spike", "modelled_spread"}  # tried in test_adaptive_kernels.py
 ROOMS = {f"fluxfloor.kernels.{name}" for name in ("adaptive", "regimes", "spread")}
 
 

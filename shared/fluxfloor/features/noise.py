@@ -127,10 +127,11 @@ def judge(noise: NoiseFilter, at: Moment, breakout: bool = False) -> Noise:
 
 
 def history(
-    noise: NoiseFilter, bars: Floats, step_ms: int, version: str, breakout: bool = False, spread: float | None = None
-) -> Ints:
+    noise: NoiseFilter, bars: Floats, step_ms: int, version: str, breakout: bool = False,
+    spread: float | Floats | None = None,
+) -> Ints:  # fmt: skip
     """(n,) `judge_all` of a table of bars (n, 6), with the scaled deviation. `spread`: of the modelled quote, a
-    fraction of the price; None takes the estimate from highs and lows."""
+    fraction of the close, one or (n,); None takes the estimate from highs and lows."""
     open_ms, open_, high, low, close, volume = (np.ascontiguousarray(column) for column in bars.T)
     columns = definition(version).batch(open_, high, low, close, volume, COLUMNS)
     if spread is not None:

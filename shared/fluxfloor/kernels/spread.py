@@ -1,4 +1,4 @@
-"""The spread where nobody kept the quotes: read from highs and lows."""
+"""The spread where nobody kept the quotes: read from highs and lows, or as a backtest models it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels.orders import Rules, price_of, quote
 from fluxfloor.kernels.windows import sma
 
 Array = NDArray[np.float64]
@@ -46,3 +47,16 @@ def corwin_schultz(high: Array, low: Array, close: Array, period: int = 1) -> Ar
         alpha = (np.sqrt(2.0 * beta) - np.sqrt(beta)) / ROOTS - both / np.sqrt(ROOTS)
         out[i] = max(0.0, 2.0 * (np.exp(alpha) - 1.0) / (1.0 + np.exp(alpha)))
     return sma(out, period) if period > 1 else out
+
+
+@kernel
+def modelled_spread(rules: Rules, s: int, price: Array, half_spread: float) -> Array:
+    """Ask less bid of the quote that is modelled around each price, on the grid of symbol `s`.
+
+    price: (n,); half_spread: a fraction of it. Returns (n,), in price, never narrower than said.
+    """
+    out = np.empty(price.size)
+    for i in range(price.size):
+        bid, ask = quote(rules, s, price[i], half_spread)
+        out[i] = price_of(rules, s, float(ask - bid))
+    return out

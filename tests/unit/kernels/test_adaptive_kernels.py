@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from fluxfloor import kernels
 from fluxfloor.kernels import regimes
+from fluxfloor.kernels.spread import modelled_spread
+from fluxfloor.simulation import spot
+from fluxfloor.simulation.settings import rules_of
 
 NAN = np.nan
 
@@ -128,6 +131,14 @@ def test_alpha_is_held_in_its_bands_and_leads_from_one_to_the_other() -> None:
         assert ((alpha[ratio >= 1.5] >= 0.4) & (alpha[ratio >= 1.5] <= 0.6)).all()
         assert np.abs(np.diff(alpha)).max() < 0.001
     assert np.isnan(kernels.alpha_of(a(NAN), 0.1, 0.1)[0])
+
+
+def test_a_modelled_spread_is_on_the_grid_and_never_narrower_than_said() -> None:
+    rules = rules_of([spot("X/USDT", "0.5")], 0.0)
+    price = a(100.0, 101.25, 7_000.0)
+    got = modelled_spread(rules, 0, price, 0.0001)
+    np.testing.assert_array_equal(got, [1.0, 0.5, 2.0])
+    assert (got >= 2 * 0.0001 * price).all()
 
 
 # --- regimes -----------------------------------------------------------------------------------------------------
