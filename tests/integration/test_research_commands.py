@@ -206,3 +206,10 @@ def test_without_bars_the_packaged_year_is_played() -> None:
     assert "packaged year" in done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["symbols"], found["currency"]) == ("EUR/USD", "USD")
+
+
+def test_a_file_of_several_symbols_is_refused_rather_than_mixed(tmp_path: Path) -> None:
+    (tmp_path / "two.parquet").write_bytes(to_parquet(np.vstack([rounded(1), rounded(2)])))
+    assert "are they of several symbols?" in refusal(
+        "backtest", "--candles", tmp_path / "two.parquet", "--strategy", "trend"
+    )

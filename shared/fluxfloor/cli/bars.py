@@ -42,6 +42,7 @@ Until = Annotated[str, typer.Option(help="Leave out bars from this day on (UTC).
 Seed = Annotated[int, typer.Option(help="Of all that is drawn; the same seed gives the same figures.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One flat JSON object as the last line.")]
 FREE = "free"
+MIXED = 0.1  # more conflicting rows than this share are no slip but another market
 
 
 def read_history(
@@ -88,6 +89,11 @@ def _usable(paths: Sequence[Path], say: Any) -> Bars:
 
     found = usable(joined([read_table(path) for path in paths]))
     label = ", ".join(str(path) for path in paths)
+    if found.conflicts > MIXED * len(found.bars):
+        raise Misconfigured(
+            f"{label}: {found.conflicts:,} rows share their time with a different row; are they of several symbols? "
+            "Give each symbol its own file"
+        )
     if found.left_out:
         told = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.left_out.items())
         say(f"[yellow]{label}: left out {told}; `fluxfloor data check` says which[/yellow]")

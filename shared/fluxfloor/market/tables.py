@@ -18,12 +18,12 @@ from fluxfloor.market.window import CLOSE, HIGH, LOW, OPEN, OPEN_MS, VOLUME, Bar
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Usable:
-    """`bars`: sorted, one per open time, none broken. `left_out`: how many rows went, by reason; `sorted` says that the
-    rows came in another order."""
+    """`bars`: sorted, one per open time, none broken. `left_out`: how many rows went, by reason; `conflicts`: how many of
+    the repeated ones said something else than the row that stayed."""
 
     bars: Bars
     left_out: dict[str, int]
-    sorted: bool
+    conflicts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ def usable(bars: Bars) -> Usable:
         _count(left_out, reason, int(np.sum(fault & kept)))
         kept &= ~fault
     good = bars[kept]
-    disordered = bool((np.diff(good[:, OPEN_MS]) < 0).any())
     single = np.ascontiguousarray(unique(good))
     _count(left_out, "repeated", len(good) - len(single))
-    return Usable(single, left_out, disordered)
+    stayed = single[np.searchsorted(single[:, OPEN_MS], good[:, OPEN_MS])]
+    return Usable(single, left_out, int((stayed != good).any(axis=1).sum()))
 
 
 def joined(tables: Sequence[Bars]) -> Bars:
