@@ -272,41 +272,45 @@ def _shares(w: Array) -> None:
 
 
 @kernel
-def _seed(held: Array, high: Array, low: Array, close: Array) -> None:
-    """What each recursion holds after the first SEEDED bars, of which alone it is given."""
+def _begin(head: Array, held: Array, high: Array, low: Array, close: Array) -> None:
+    """The first bars, at most SEEDED, from the single kernels; and what the recursions hold after all of them."""
+    n = close.size
+    head[EMA, :n] = ema(close, bars(20))
+    head[RSI, :n] = rsi(close, bars(14))
+    head[ATR, :n] = atr(high, low, close, bars(14))
+    head[ADX, :n], head[PLUS, :n], head[MINUS, :n] = adx(high, low, close, bars(14))
+    head[KAMA, :n] = kama(close, bars(10), bars(2), bars(30))
+    head[LINE, :n], head[SIGNAL, :n], head[HISTOGRAM, :n] = macd(close, bars(12), bars(26), bars(9))
+    if n < SEEDED:
+        return
+    last = SEEDED - 1
+    held[0] = head[EMA, last] / K_EMA
+    held[1] = ema(close[14:], bars(12))[-1] / K_FAST
+    held[2] = ema(close, bars(26))[-1] / K_SLOW
+    held[5], held[9], held[11] = head[ATR, last] * 14.0, head[KAMA, last], head[ADX, last]
+    held[10] = head[SIGNAL, last] / K_SIGNAL
+    gains = losses = ranges = ups = downs = 0.0
     for i in range(1, SEEDED):
         change = close[i] - close[i - 1]
         decay = WILDER if i > 14 else 1.0
-        held[3] = held[3] * decay + max(change, 0.0)
-        held[4] = held[4] * decay + max(-change, 0.0)
+        gains = gains * decay + max(change, 0.0)
+        losses = losses * decay + max(-change, 0.0)
         up, down = _movements(high[i] - high[i - 1], low[i - 1] - low[i])
         decay = WILDER if i > 13 else 1.0
-        held[6] = held[6] * decay + _true_range(high[i], low[i], close[i - 1])
-        held[7] = held[7] * decay + up
-        held[8] = held[8] * decay + down
-    held[0] = ema(close, bars(20))[-1] / K_EMA
-    held[1] = ema(close[14:], bars(12))[-1] / K_FAST
-    held[2] = ema(close, bars(26))[-1] / K_SLOW
-    held[5] = atr(high, low, close, bars(14))[-1] * 14.0
-    held[9] = kama(close, bars(10), bars(2), bars(30))[-1]
-    held[10] = macd(close, bars(12), bars(26), bars(9))[1][-1] / K_SIGNAL
-    held[11] = adx(high, low, close, bars(14))[0][-1]
+        ranges = ranges * decay + _true_range(high[i], low[i], close[i - 1])
+        ups, downs = ups * decay + up, downs * decay + down
+    held[3], held[4], held[6], held[7], held[8] = gains, losses, ranges, ups, downs
 
 
-@kernel
-def _begin(w: Array, high: Array, low: Array, close: Array) -> None:
-    """The first bars of a history: what the windows cannot fill yet, and the recursions' first values."""
+@part_of_kernel
+def _put_head(w: Array, head: Array) -> None:
+    """Over the first bars' places: what the windows cannot fill yet, and the recursions' first values."""
     for row in (SMA, LOWER, MIDDLE, UPPER, FLOOR, CEILING, STD, ZSCORE):
         w[row, :19] = np.nan
     w[SLOPE, :49] = np.nan
     w[R2, :49] = np.nan
-    n = close.size
-    w[EMA, :n] = ema(close, bars(20))
-    w[RSI, :n] = rsi(close, bars(14))
-    w[ATR, :n] = atr(high, low, close, bars(14))
-    w[ADX, :n], w[PLUS, :n], w[MINUS, :n] = adx(high, low, close, bars(14))
-    w[KAMA, :n] = kama(close, bars(10), bars(2), bars(30))
-    w[LINE, :n], w[SIGNAL, :n], w[HISTOGRAM, :n] = macd(close, bars(12), bars(26), bars(9))
+    for row in (EMA, RSI, ATR, ADX, PLUS, MINUS, KAMA, LINE, SIGNAL, HISTOGRAM):
+        _copy(w[row, :SEEDED], head[row])
 
 
 @kernel
@@ -326,44 +330,47 @@ def _one_by_one(out: Array, symbol: int, high: Array, low: Array, close: Array) 
     out[SLOPE, symbol], out[R2, symbol] = linear_regression(close, bars(50))
 
 
-@fused_kernel
-def _tiles(out: Array, symbol: int, begun: int, high: Array, low: Array, close: Array) -> bool:
+@part_of_kernel
+def _tiles(
+    out: Array, symbol: int, begun: int, high: Array, low: Array, close: Array, w: Array, head: Array, held: Array
+) -> bool:
     """Fills a symbol's columns from bar `begun` on; False, with nothing of use in them, if a bar is not finite."""
-    w = np.empty((ROWS, TILE + BACK))
-    held = np.zeros(12)
     n = close.size - begun
     tops, bottoms, closes = high[begun:], low[begun:], close[begun:]
+    _begin(head, held, tops[:SEEDED], bottoms[:SEEDED], closes[:SEEDED])
+    finite = True
     for start in range(0, n, TILE):
         end = min(start + TILE, n)
         spoiled = _load(w, CLOSE, closes, start, end)
         spoiled += _load(w, TOPS, tops, start, end)
         spoiled += _load(w, BOTTOMS, bottoms, start, end)
-        if spoiled > 0:
-            return False
+        finite = finite and spoiled == 0
+        if not finite:
+            break
         _moves(w)
         _kama_steps(w)
         _channel(w)
         _blocks(w)
         _lines(w)
         _bands(w)
-        if start == 0 and end >= SEEDED:
-            _seed(held, tops[:SEEDED], bottoms[:SEEDED], closes[:SEEDED])
         _recursions(w, held, SEEDED if start == 0 else 0, end - start)
         _shares(w)
         if start == 0:
-            _begin(w, tops[:SEEDED], bottoms[:SEEDED], closes[:SEEDED])
+            _put_head(w, head)
         for column in range(COLUMNS):
             _copy(out[column, symbol, begun + start : begun + end], w[column])
-    return True
+    return finite
 
 
-@kernel
+@fused_kernel
 def fill(out: Array, high: Array, low: Array, close: Array, first: int, last: int) -> None:
     """Fills out (COLUMNS, symbols, n) for the symbols from `first` to before `last` of (symbols, n) bars."""
+    w = np.empty((ROWS, TILE + BACK))
+    head, held = np.empty((COLUMNS, SEEDED)), np.empty(12)
     for symbol in range(first, last):
         tops, bottoms, closes = high[symbol], low[symbol], close[symbol]
         begun = _start(closes)
         together = _start(tops) == begun and _start(bottoms) == begun
         out[:, symbol, :begun] = np.nan
-        if not together or not _tiles(out, symbol, begun, tops, bottoms, closes):
+        if not together or not _tiles(out, symbol, begun, tops, bottoms, closes, w, head, held):
             _one_by_one(out, symbol, tops, bottoms, closes)
