@@ -18,8 +18,8 @@ from fluxfloor.market.window import CLOSE, HIGH, LOW, OPEN, OPEN_MS, VOLUME, Bar
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Usable:
-    """`bars`: sorted, one per open time, none broken. `left_out`: how many rows went, by reason; `conflicts`: how many of
-    the repeated ones said something else than the row that stayed."""
+    """`bars`: sorted, one per open time, none broken. `left_out`: how many rows went, by reason. `conflicts`: how many
+    of the repeated ones said something else than the row that stayed."""
 
     bars: Bars
     left_out: dict[str, int]
