@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS documents (
     PRIMARY KEY (collection, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pending_steps ON documents (json_extract(data, '$.pending'))
     WHERE collection = 'journal' AND json_extract(data, '$.pending') IS NOT NULL;
-CREATE INDEX IF NOT EXISTS journal_by_time ON documents (json_extract(data, '$.at_ms')) WHERE collection = 'journal';
+CREATE INDEX IF NOT EXISTS journal_in_time ON documents (collection, json_extract(data, '$.at_ms'))
+    WHERE collection = 'journal';
 CREATE INDEX IF NOT EXISTS open_orders ON documents (json_extract(data, '$.open')) WHERE collection = 'orders';
 CREATE INDEX IF NOT EXISTS rows_by_time ON documents (collection, json_extract(data, '$.ts_event_ms'))
     WHERE collection IN ('decision_rows', 'order_rows', 'equity_points', 'risk_rows', 'paper_fills', 'ledger');
