@@ -78,7 +78,7 @@ def test_a_backtest_prints_its_tables_and_writes_its_report(folder: Path, tmp_pa
         done = call("backtest", "--candles", folder / "btc.parquet", "--strategy", "trend", "--report", out)
         assert done.exit_code == 0, done.output
         assert out.read_bytes().startswith(begins)
-    for words in ("this run", "MA cross", "Sharpe ratio", "95 % interval", "2024-01-01 to 2024-07-09"):
+    for words in ("this run", "MA cross", "Sharpe ratio", "95 % interval", "2024-01-01 to 2024-07-08"):
         assert words in done.output
 
 

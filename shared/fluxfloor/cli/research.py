@@ -198,9 +198,8 @@ def _study(
 def assumptions(setup: Setup) -> tuple[str, ...]:
     """What a reader has to know of how the figures came about."""
     settings, costs = setup.settings, setup.settings.costs
-    fee = f"{100 * costs.fee:g} % of the notional" + (
-        f" and {costs.fee_per_unit:g} a unit" if costs.fee_per_unit else ""
-    )
+    shares = [f"{100 * costs.fee:g} % of the notional"] if costs.fee or not costs.fee_per_unit else []
+    fee = " and ".join([*shares, *([f"{costs.fee_per_unit:g} a unit"] if costs.fee_per_unit else [])])
     told = [
         "Decisions are made on closed bars and fill at the next bar's open, in whole ticks and lots.",
         f"A side costs {fee}, crosses half a spread of {1e4 * costs.half_spread:g} basis points and slips "

@@ -16,7 +16,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from fluxfloor.measures.performance import drawdowns
+from fluxfloor.measures.performance import bar_ms, drawdowns
 from fluxfloor.measures.records import Floats, Ints, Run
 from fluxfloor.measures.splits import WalkForward
 from fluxfloor.reporting.figures import percent
@@ -122,7 +122,8 @@ def months(axes: Axes, report: Report) -> None:
 
 
 def _cell(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−") if abs(value) < 0.9995 else f"{100 * value:+.0f}".replace("-", "−")
+    digits = 1 if abs(value) < 0.9995 else 0
+    return f"{round(100 * value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 # --- trades ------------------------------------------------------------------------------------------------------
@@ -152,7 +153,8 @@ def holding(axes: Axes, report: Report) -> None:
     if not len(trades):
         _empty(axes, "no trade was closed")
         return
-    held = np.maximum((trades.exit_ms - trades.entry_ms) / 3_600_000, 1 / 60)
+    # a trade that left within its first bar is drawn at the length of a bar
+    held = np.maximum(trades.exit_ms - trades.entry_ms, bar_ms(report.run.close_ms)) / 3_600_000
     chosen = np.linspace(0, held.size - 1, min(held.size, 3_000)).astype(np.int64)
     won = trades.profit[chosen] > 0
     size = 7 if held.size > 300 else 16

@@ -166,7 +166,7 @@ def subtitle(report: Report) -> str:
     symbols = report.run.symbols
     told = ", ".join(symbols) if len(symbols) <= 4 else f"{', '.join(symbols[:3])} and {len(symbols) - 3} more"
     span = f"{of.years:.1f} years" if of.years >= 2 else f"{of.years * 365.25:,.0f} days"
-    return f"{told}   ·   {date(of.begin_ms)} to {date(of.end_ms)} ({span}, {len(report.run.equity):,} bars)"
+    return f"{told}   ·   {date(of.begin_ms)} to {date(of.end_ms - 1)} ({span}, {len(report.run.equity):,} bars)"
 
 
 def headline(report: Report) -> str:

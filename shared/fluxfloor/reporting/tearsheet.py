@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from textwrap import wrap
 
@@ -21,7 +22,8 @@ from fluxfloor.reporting.report import Report
 
 A4 = (8.27, 11.69)
 LEFT, RIGHT, GAP = 0.075, 0.945, 0.09
-ROW = 0.0148  # of a table, as a share of the page's height
+ROW, BETWEEN = 0.0148, 0.016  # of a table and between two, as shares of the page's height
+PAGE_ROWS = 50  # of tables on a page of their own
 Draw = Callable[[Axes, Report], None]
 
 
@@ -59,7 +61,9 @@ def styled() -> Iterator[None]:
 
 def pages(report: Report) -> Iterator[Figure]:
     """The figures of the pages, to be drawn within `styled()`."""
-    makers = (_summary, _detail, _honesty)
+    beside, further = _placed(report)
+    parts = [partial(_parts_page, grids=grids) for grids in further]
+    makers: list[Callable[[Figure, Report], None]] = [_summary, partial(_detail, grids=beside), *parts, _honesty]
     for number, make in enumerate(makers, 1):
         page = Figure(figsize=A4)
         make(page, report)
@@ -83,10 +87,10 @@ def _summary(page: Figure, report: Report) -> None:
     _paragraph(page, " ".join(figures.notes(report)), bottom - 0.012, FAINT)
 
 
-def _detail(page: Figure, report: Report) -> None:
+def _detail(page: Figure, report: Report, grids: Sequence[Grid]) -> None:
     _heading(page, "Months and trades")
     years = max(1, len(monthly_returns(report.run)[0]))
-    tall = min(0.26, 0.05 + 0.022 * years)
+    tall = _months_tall(years)
     charts.months(page.add_axes((LEFT, 0.895 - tall, RIGHT - LEFT, tall)), report)
     below = 0.895 - tall - 0.065
     if len(report.run.trades):
@@ -98,12 +102,36 @@ def _detail(page: Figure, report: Report) -> None:
         page.text(LEFT, below, "No trade was closed.", style="italic", color=FAINT)
         below -= 0.05
     charts.exposure(page.add_axes((LEFT, below - 0.075, RIGHT - LEFT, 0.075)), report)
-    top = below - 0.125
-    for grid in figures.breakdown(report).values():
-        fits = int((top - 0.06) / ROW) - 1
-        if fits < 2:
-            break
-        top = table(page, _first(grid, fits), LEFT, top, RIGHT - LEFT) - 0.016
+    _tables(page, grids, below - 0.125)
+
+
+def _parts_page(page: Figure, report: Report, grids: Sequence[Grid]) -> None:
+    _heading(page, "What the trades were")
+    _tables(page, grids, 0.9)
+
+
+def _tables(page: Figure, grids: Sequence[Grid], top: float) -> None:
+    for grid in grids:
+        top = table(page, grid, LEFT, top, RIGHT - LEFT) - BETWEEN
+
+
+def _placed(report: Report) -> tuple[list[Grid], list[list[Grid]]]:
+    """The breakdowns under the charts of the second page where all of them fit, or else on pages of their own."""
+    grids = list(figures.breakdown(report).values())
+    years = len(monthly_returns(report.run)[0])
+    if sum(len(grid.rows) + 2 for grid in grids) * ROW + len(grids) * BETWEEN < 0.365 - _months_tall(years):
+        return grids, []
+    pages: list[list[Grid]] = [[]]
+    left = PAGE_ROWS
+    for grid in grids:
+        for at in range(0, len(grid.rows), PAGE_ROWS):
+            part = Grid(grid.header, grid.rows[at : at + PAGE_ROWS])
+            if len(part.rows) > left:
+                pages.append([])
+                left = PAGE_ROWS
+            pages[-1].append(part)
+            left -= len(part.rows) + 3
+    return [], pages
 
 
 def _honesty(page: Figure, report: Report) -> None:
@@ -171,8 +199,8 @@ def _paragraph(page: Figure, words: str, top: float, colour: str, per_line: int 
     return top - len(lines) * 0.0125
 
 
-def _first(grid: Grid, rows: int) -> Grid:
-    return grid if len(grid.rows) <= rows else Grid(grid.header, grid.rows[:rows])
+def _months_tall(years: int) -> float:
+    return min(0.26, 0.05 + 0.022 * years)
 
 
 def _short(words: str, most: int) -> str:

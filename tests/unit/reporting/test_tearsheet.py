@@ -99,12 +99,19 @@ def many() -> Report:
 
 
 @cache
+def a_crowd() -> Report:
+    """Sixty symbols: a breakdown longer than a page."""
+    history = {f"S{seed:02}": random_bars(24 * 40, seed, risk=0.02) for seed in range(60)}
+    return studied(history, crossed(history))
+
+
+@cache
 def an_hour() -> Report:
     history = {"BTC/USDT": random_bars(60, 5, step_ms=60_000)}
     return studied(history, follow("BTC/USDT", history["BTC/USDT"], np.ones(60), COSTS))
 
 
-REPORTS: list[Callable[[], Report]] = [full, nothing, one_trade, losing, years, many, an_hour]
+REPORTS: list[Callable[[], Report]] = [full, nothing, one_trade, losing, years, many, a_crowd, an_hour]
 
 
 def boxes(page: Figure) -> dict[str, Any]:
@@ -149,6 +156,15 @@ def test_the_pdf_has_three_pages_and_its_title_and_no_date() -> None:
     assert data.count(b"/Type /Page ") == 3
     assert b"CreationDate" not in data
     assert b"A strategy & its" in data
+
+
+def test_a_breakdown_that_does_not_fit_goes_on_elsewhere_and_loses_no_row() -> None:
+    for report in (many(), a_crowd()):
+        with tearsheet.styled():
+            written = [text.get_text() for page in tearsheet.pages(report) for text in page.texts]
+        rows = {row[0] for grid in figures.breakdown(report).values() for row in grid.rows}
+        assert rows <= set(written)
+        assert set(report.run.symbols) <= rows
 
 
 def test_the_png_is_as_large_as_it_says() -> None:
@@ -258,4 +274,4 @@ def test_numbers_read_as_people_write_them() -> None:
 def test_hours_of_an_hourly_run_are_closes() -> None:
     report = nothing()
     assert report.run.close_ms[0] == T0 + HOUR
-    assert figures.subtitle(report).startswith("BTC/USDT   ·   2024-01-01 to 2024-03-01 (60 days, 1,440 bars)")
+    assert figures.subtitle(report).startswith("BTC/USDT   ·   2024-01-01 to 2024-02-29 (60 days, 1,440 bars)")
