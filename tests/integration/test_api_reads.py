@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
 from fluxfloor.contracts.state import ExportRecord
 from fluxfloor.ports import Query
 from fluxfloor.topology import QUERIES, STAGES
@@ -227,6 +228,37 @@ def test_an_export_without_that_file_says_which_there_are(export: ApiFloor) -> N
     answer = export.get("/v1/exports/ex-1/files/parquet")
     assert (answer.status, answer.json["errors"][0]["fix"]) == (404, "take one of csv")
     assert export.get("/v1/exports/nothing/files/csv").status == 404
+
+
+@pytest.fixture
+def simulated(empty: ApiFloor) -> ApiFloor:
+    empty.floor.blobs.put("simulations/sim-1/report.json", b"{}", "application/json")
+    asked = {"strategies": [{"plugin": "trend"}], "instrument_id": "kraken:BTC/USDT", "timeframe": "15m"}
+    empty.put(
+        SimulationRecord(
+            id="sim-1", spec=SimulationSpec.model_validate({**asked, "from_ms": 0, "to_ms": 1}), requested_by="admin",
+            status="done", files={"report.json": "simulations/sim-1/report.json"}, summary={"trades": "3"},
+            ts_event_ms=NOW_MS,
+        )
+    )  # fmt: skip
+    return empty
+
+
+def test_a_simulation_tells_its_figures_and_leads_to_its_files(simulated: ApiFloor) -> None:
+    (told,) = simulated.get("/v1/simulations").json["items"]
+    assert told == simulated.get("/v1/simulations/sim-1").json
+    assert (told["status"], told["summary"], told["spec"]["seed"]) == ("done", {"trades": "3"}, 0)
+    led = simulated.get(told["links"]["report.json"])
+    assert led.status == 303
+    got = simulated.ask("GET", led.headers["Location"].removeprefix("http://localhost"), token="")
+    assert (got.status, got.body, got.headers["Content-Type"]) == (200, b"{}", "application/json")
+
+
+def test_a_simulation_that_is_not_there_and_a_file_that_it_has_not_are_said_to_be_so(simulated: ApiFloor) -> None:
+    assert simulated.get("/v1/simulations/other").status == 404
+    assert simulated.get("/v1/simulations/other/files/report.json").status == 404
+    answer = simulated.get("/v1/simulations/sim-1/files/trades.csv")
+    assert (answer.status, answer.json["errors"][0]["fix"]) == (404, "take one of report.json")
 
 
 # --- the page and its headers ------------------------------------------------------------------------------------

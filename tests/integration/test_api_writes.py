@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fluxfloor.contracts.events import SimulationRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.policy import Halt, Policy
+from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.contracts.state import AuditRecord, Sender
 from fluxfloor.errors import CommitUnknown, RetryLater
 from fluxfloor.ports import Commit, Delivery, Query, Ref
@@ -254,6 +256,41 @@ def test_an_export_of_nothing_is_refused(house: ApiFloor, change: dict[str, Any]
     wish = {"kind": "equity", "account_id": "paper-main", "from_ms": 10, "to_ms": 20, **change}
     answer = house.send("POST", "/v1/exports", wish)
     assert (answer.status, answer.fields) == (422, [field])
+
+
+WISH: dict[str, Any] = {
+    "strategies": [{"plugin": "trend", "params": {"stop_atr": 2.5}}], "instrument_id": "kraken:BTC/USDT",
+    "timeframe": "15m", "from_ms": 10, "to_ms": 20,
+}  # fmt: skip
+
+
+def test_a_simulation_is_asked_for(house: ApiFloor, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = published(house, monkeypatch)
+    answer = house.send("POST", "/v1/simulations", WISH, key="simulate-once")
+    again = house.send("POST", "/v1/simulations", WISH, key="simulate-once")
+    assert (answer.status, again.json) == (202, answer.json)
+    (fact,) = seen
+    assert isinstance(fact.event, SimulationRequested)
+    assert fact.event.simulation_id == answer.json["simulation_id"]
+    assert fact.event.spec == SimulationSpec.model_validate(WISH)
+    assert fact.event.requested_by == "admin"
+    audited = [(item["action"], item["subject"]) for item in house.get("/v1/audit").json["items"]]
+    assert audited.count(("simulation.requested", answer.json["simulation_id"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"strategies": []}, "strategies"), ({"strategies": [{"plugin": "trend"}] * 2}, "body"),
+        ({"timeframe": "2h"}, "timeframe"), ({"to_ms": 10}, "body"), ({"participation": "1.5"}, "participation"),
+        ({"latency_min_ms": 300}, "body"), ({"fee": "0.9"}, "fee"), ({"deposit": "0"}, "deposit"),
+        ({"luck": 1}, "luck"),
+        ({"strategies": [{"plugin": "trend", "params": {"stop_atr": "high"}}]}, "strategies.0.params.stop_atr"),
+    ],
+)  # fmt: skip
+def test_a_simulation_that_makes_no_sense_is_refused(house: ApiFloor, change: dict[str, Any], field: str) -> None:
+    answer = house.send("POST", "/v1/simulations", {**WISH, **change})
+    assert (answer.status, answer.fields[0]) == (422, field)
 
 
 # --- policies ----------------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from fluxfloor.contracts.events import ExportKind, Severity
+from fluxfloor.contracts.events import ExportKind, Severity, SimulationCompleted
 from fluxfloor.contracts.orders import OrderState
+from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
 from fluxfloor.contracts.state import ExportRecord
 from fluxfloor.reporting import BY_SCHEDULE
 from fluxfloor.reporting.notices import FORMATS, MAX_TEXT, MAX_TITLE, readable, source_of, subject_of, words_of
@@ -106,6 +107,46 @@ def test_a_daily_export_is_told_only_when_it_failed() -> None:
     words = words_of(export(failed="no rows could be read"), record(BY_SCHEDULE))
     assert words is not None
     assert words.title == "Export failed"
+
+
+SIMULATED = SimulationSpec.model_validate(
+    {
+        "strategies": [{"plugin": "trend"}, {"plugin": "breakout", "name": "wide"}],
+        "instrument_id": "kraken:BTC/USDT", "timeframe": "15m", "from_ms": 1_789_948_800_000,
+        "to_ms": 1_790_035_200_000,
+    }
+)  # fmt: skip
+
+
+def played(failed: str = "") -> tuple[SimulationCompleted, SimulationRecord]:
+    summary = {} if failed else {"trades": "13", "total_return": "0.0123"}
+    event = SimulationCompleted(
+        simulation_id="sim-1", files={}, summary=summary, failed=failed, fix="ask for more" if failed else "",
+        ts_event_ms=AT_MS,
+    )  # fmt: skip
+    return event, SimulationRecord(id="sim-1", spec=SIMULATED, requested_by="u", status="done", ts_event_ms=AT_MS)
+
+
+def test_a_simulation_says_what_was_played_and_what_came_of_it() -> None:
+    event, kept = played()
+    subject, words = subject_of(event), words_of(event, kept)
+    assert subject is not None
+    assert (subject.kind, subject.severity) == ("simulation_completed", Severity.INFO)
+    assert words is not None
+    assert words.text.splitlines() == [
+        "trend, wide on BTC/USDT 15m, 2026-09-21 to 2026-09-22: trades 13, total return 0.0123",
+        "simulation sim-1",
+    ]
+
+
+def test_a_simulation_that_failed_says_why_and_what_helps() -> None:
+    event, kept = played("too few bars")
+    subject, words = subject_of(event), words_of(event, kept)
+    assert subject is not None
+    assert subject.severity is Severity.WARNING
+    assert words is not None
+    assert words.title == "Simulation failed"
+    assert words.text.splitlines()[0].endswith("too few bars; ask for more")
 
 
 def test_every_topic_that_alerts_subscribes_to_has_a_format() -> None:
