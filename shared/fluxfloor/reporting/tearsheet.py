@@ -23,7 +23,7 @@ from fluxfloor.reporting.report import Report
 A4 = (8.27, 11.69)
 LEFT, RIGHT, GAP = 0.075, 0.945, 0.09
 ROW, BETWEEN = 0.0148, 0.016  # of a table and between two, as shares of the page's height
-PAGE_ROWS = 50  # of tables on a page of their own
+PAGE_ROWS, FEWEST_ROWS = 50, 6  # of tables on a page of their own, and of the last that still begins there
 Draw = Callable[[Axes, Report], None]
 
 
@@ -124,13 +124,13 @@ def _placed(report: Report) -> tuple[list[Grid], list[list[Grid]]]:
     pages: list[list[Grid]] = [[]]
     left = PAGE_ROWS
     for grid in grids:
-        for at in range(0, len(grid.rows), PAGE_ROWS):
-            part = Grid(grid.header, grid.rows[at : at + PAGE_ROWS])
-            if len(part.rows) > left:
+        rows = grid.rows
+        while rows:
+            if left < FEWEST_ROWS:
                 pages.append([])
                 left = PAGE_ROWS
-            pages[-1].append(part)
-            left -= len(part.rows) + 3
+            pages[-1].append(Grid(grid.header, rows[:left]))
+            rows, left = rows[left:], left - len(rows[:left]) - 3
     return [], pages
 
 
