@@ -12,6 +12,7 @@ from fluxfloor.kernels.windows import sma
 Array = NDArray[np.float64]
 
 ROOTS = 3.0 - 2.0 * np.sqrt(2.0)
+ONE_SIDE = (np.sqrt(2.0) - 1.0) / ROOTS  # (√(2·beta) - √beta) / (3 - 2√2) is this times √beta
 
 
 @kernel
@@ -34,18 +35,21 @@ def corwin_schultz(high: Array, low: Array, close: Array, period: int = 1) -> Ar
         raise ValueError("period must be at least 1")
     if high.size != close.size or low.size != close.size:
         raise ValueError("high, low and close differ in length")
-    out = np.full(close.size, np.nan)
+    out, range_ = np.full(close.size, np.nan), np.full(close.size, np.nan)
+    for i in range(close.size):
+        if low[i] > 0.0:
+            range_[i] = np.log(high[i] / low[i])
     for i in range(1, close.size):
         last = close[i - 1]
         gap = last - high[i] if last > high[i] else last - low[i] if last < low[i] else 0.0
         top, bottom = high[i] + gap, low[i] + gap
         if not (bottom > 0.0 and low[i - 1] > 0.0 and last == last):
             continue
-        before, now = np.log(high[i - 1] / low[i - 1]), np.log(top / bottom)
+        before, now = range_[i - 1], range_[i] if gap == 0.0 else np.log(top / bottom)
         both = np.log(max(top, high[i - 1]) / min(bottom, low[i - 1]))
-        beta = before * before + now * now
-        alpha = (np.sqrt(2.0 * beta) - np.sqrt(beta)) / ROOTS - both / np.sqrt(ROOTS)
-        out[i] = max(0.0, 2.0 * (np.exp(alpha) - 1.0) / (1.0 + np.exp(alpha)))
+        alpha = ONE_SIDE * np.sqrt(before * before + now * now) - both / np.sqrt(ROOTS)
+        grown = np.exp(alpha)
+        out[i] = max(0.0, 2.0 * (grown - 1.0) / (1.0 + grown))
     return sma(out, period) if period > 1 else out
 
 
