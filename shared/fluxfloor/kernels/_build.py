@@ -123,6 +123,8 @@ def part_of_kernel(function: Kernel) -> Kernel:
 
 def _compiled(function: Kernel, **options: Any) -> Kernel:
     path = Path(inspect.getfile(function))
+    # Left unsaid, a kernel would take this from whoever happens to call it first, and be cached so for everybody.
+    options.setdefault("fastmath", False)
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{PackageLocator.__name__}"
     try:

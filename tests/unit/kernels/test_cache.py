@@ -107,6 +107,33 @@ def test_a_function_that_no_file_holds_is_compiled_all_the_same() -> None:
     del _build.KERNELS["example.twice"]
 
 
+FUSED = """
+from __future__ import annotations
+from fluxfloor.kernels._build import fused_kernel, kernel
+
+@kernel
+def inner(x, y, z):
+    return x * y + z
+
+@fused_kernel
+def probe(x):
+    return inner(x[1], x[1], x[0])
+"""
+RUN_FUSED = """
+import json, numpy as np
+from fluxfloor.kernels.probe import inner, probe
+x = np.array([-1.0, 1.0 + 2.0**-30])
+probe(x)
+print(json.dumps([inner(x[1], x[1], x[0]), 0, ""]))
+"""
+
+
+def test_a_kernel_rounds_the_same_whoever_called_it_first(package: Path) -> None:
+    (package / "probe.py").write_text(FUSED)
+    x = 1.0 + 2.0**-30
+    assert run(package, RUN_FUSED)[0] == x * x - 1.0
+
+
 def test_warming_leaves_no_public_kernel_cold() -> None:
     warm.warm()
     assert warm.cold() == []
