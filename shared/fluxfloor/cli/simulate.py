@@ -54,7 +54,7 @@ def simulate(
     )
     spec = _spec(
         bars, timeframe, strategies=_strategies(strategy, param), instrument_id=rules.instrument_id, preset=preset,
-        limits=dict(map(_pair, limit)), deposit=str(deposit), fee=str(fee), slippage_bps=str(slippage_bps),
+        limits=dict(_pair(text, "--limit") for text in limit), deposit=str(deposit), fee=str(fee), slippage_bps=str(slippage_bps),
         spread_bps=str(spread_bps), latency_min_ms=latency[0], latency_max_ms=latency[1], seed=seed,
         participation=None if participation is None else str(participation),
     )  # fmt: skip
@@ -92,7 +92,7 @@ def _strategies(names: Sequence[str], params: Sequence[str]) -> list[dict[str, A
     """A parameter without a strategy's name is for all of them."""
     made: dict[str, dict[str, float]] = {name: {} for name in names}
     for text in params:
-        name, value = _pair(text)
+        name, value = _pair(text, "--param")
         owner, dot, own = name.partition(".")
         if dot and owner not in made:
             raise typer.BadParameter(f"{text!r}: {owner} is not among the strategies", param_hint="--param")
@@ -101,12 +101,12 @@ def _strategies(names: Sequence[str], params: Sequence[str]) -> list[dict[str, A
     return [{"plugin": name, "params": found} for name, found in made.items()]
 
 
-def _pair(text: str) -> tuple[str, float]:
+def _pair(text: str, option: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
         return name, float(value)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not NAME=NUMBER") from None
+        raise typer.BadParameter(f"{text!r} is not NAME=NUMBER", param_hint=option) from None
 
 
 def _versions() -> dict[str, str]:
