@@ -24,6 +24,7 @@ from fluxfloor.kernels.desk import (
     BY_TARGET,
     CASH,
     COUNT,
+    DAY_SEEN,
     EQUITY,
     FEES,
     FLATTEN,
@@ -31,6 +32,7 @@ from fluxfloor.kernels.desk import (
     LOTS,
     MODE,
     MONTH,
+    NO_HALT,
     PARTIAL,
     PRICE,
     SLOT_MS,
@@ -52,7 +54,7 @@ from fluxfloor.kernels.desk import (
     remember,
     watch,
 )
-from fluxfloor.kernels.modes import judged, month_of
+from fluxfloor.kernels.modes import DAY_MS, judged, month_of
 from fluxfloor.kernels.orders import (
     FLAT,
     LEAVE,
@@ -135,6 +137,17 @@ def _sell_off(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s:
 
 
 @kernel
+def _reached(lots: int, level: float, low: float, high: float) -> bool:
+    """Did the bar go so far against what is held? A level of NaN is never reached."""
+    return low <= level if lots > 0 else high >= level
+
+
+@kernel
+def _tighter(lots: int, stop: float, than: float) -> bool:
+    return np.isnan(than) or (stop > than if lots > 0 else stop < than)
+
+
+@kernel
 def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
     """A stop that rests at the venue goes before the take-profit where one bar reached both."""
     i, m, row = desk.ints[s], desk.money[s], market.row[t, s]
@@ -142,10 +155,10 @@ def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: i
         filled_limit(desk, market, rules, terms, t, s)
     if i[LOTS] == 0 or terms.stops != RESTING:
         return
-    long, open_, stop, target = i[LOTS] > 0, market.open[row], m[STOP], m[TARGET]
-    if (market.low[row] <= stop) if long else (market.high[row] >= stop):
-        _sell_off(desk, market, rules, terms, t, s, min(open_, stop) if long else max(open_, stop), BY_STOP)
-    elif i[PARTIAL] == 0 and ((market.high[row] >= target) if long else (market.low[row] <= target)):
+    lots, open_, stop, target = i[LOTS], market.open[row], m[STOP], m[TARGET]
+    if _reached(lots, stop, market.low[row], market.high[row]):
+        _sell_off(desk, market, rules, terms, t, s, min(open_, stop) if lots > 0 else max(open_, stop), BY_STOP)
+    elif i[PARTIAL] == 0 and _reached(-lots, target, market.low[row], market.high[row]):
         close_out(desk, rules, terms, s, nearest(in_ticks(rules, s, target)), BY_TARGET, market.open_ms[t])
 
 
@@ -153,31 +166,13 @@ def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: i
 
 
 @kernel
-def _carried(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
-    """What the bar did to a position that is still held: borrow, the best close, a stop looked after at the close."""
-    i, m, row = desk.ints[s], desk.money[s], market.row[t, s]
-    close, long = market.close[row], i[LOTS] > 0
-    if not long and rules.borrow[s] > 0.0:
-        begun_ms = market.open_ms[t - 1] if t else market.open_ms[0] - terms.step_ms
-        paid = -quantity_of(rules, s, i[LOTS]) * close * rules.borrow[s] * (market.open_ms[t] - begun_ms) / YEAR_MS
-        desk.account[CASH] -= paid
-        m[FEES] += paid
-    m[BEST] = max(m[BEST], close) if long else min(m[BEST], close)
-    if terms.stops != AT_CLOSE:
-        return
-    low, high = (close, close) if i[PARTIAL] else (market.low[row], market.high[row])
-    at_ms = market.open_ms[t] + terms.step_ms
-    if (low <= m[STOP]) if long else (high >= m[STOP]):
-        remember(desk, s, leave(BY_STOP), close, at_ms)
-    elif (high >= m[TARGET]) if long else (low <= m[TARGET]):
-        remember(desk, s, leave(BY_TARGET), close, at_ms)
-
-
-@kernel
-def _held(desk: Desk, open_ms: int, step_ms: int, s: int) -> Held:
-    i, m = desk.ints[s], desk.money[s]
-    bars = (open_ms - i[SLOT_MS]) // step_ms + 1
-    return Held(1 if i[LOTS] > 0 else -1, m[PRICE], m[STOP], m[BEST], bars, i[MODE])
+def _borrowed(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
+    """A short pays for the time since the bar before."""
+    begun_ms = market.open_ms[t - 1] if t else market.open_ms[0] - terms.step_ms
+    notional = -quantity_of(rules, s, desk.ints[s, LOTS]) * market.close[market.row[t, s]]
+    paid = notional * rules.borrow[s] * (market.open_ms[t] - begun_ms) / YEAR_MS
+    desk.account[CASH] -= paid
+    desk.money[s, FEES] += paid
 
 
 @kernel
@@ -189,12 +184,80 @@ def _judge(desk: Desk, at_ms: int, s: int) -> None:
     desk.ints[s, MONTH] = month
 
 
-@kernel
-def _finite(row: Floats) -> bool:
-    total = 0.0
-    for value in row:
-        total += 0.0 * value  # 0 times a NaN or an infinity is NaN
-    return total == 0.0
+@template
+def _play(
+    decide: Any, market: Market, rules: Rules, terms: Terms, plan: Plan, desk: Desk, out: Ledger, begin: int
+) -> int:
+    """From moment `begin` on, until the end or until there is no room for more trades; returns where it stopped."""
+    n, symbols = market.row.shape
+    # plain names: taking an array out of a tuple counts a reference, which is dear a million times
+    ints, money, account, flags, capacity = desk.ints, desk.money, desk.account, desk.flags, len(desk.trade_ints)
+    equity, cash, exposure, traded, positions = out.equity, out.cash, out.exposure, out.traded, out.positions
+    opens, highs, lows, closes, volumes = market.open, market.high, market.low, market.close, market.volume
+    times, rows, columns, first, noise = market.open_ms, market.row, market.features, market.first, market.noise
+    lot_num, lot_den, borrow, params = rules.lot_num, rules.lot_den, rules.borrow, plan.params
+    features = np.empty(columns.shape[1])
+    for t in range(begin, n):
+        if flags[COUNT] + 2 * symbols > capacity:
+            return int(t)
+        account[TRADED] = 0.0
+        for s in range(symbols):
+            if ints[s, WISH] != STAY or (terms.halts != NO_HALT and ints[s, LOTS] != 0):
+                _at_open(desk, market, rules, terms, plan, t)
+                break
+        worth, gross, open_ms = 0.0, 0.0, times[t]
+        at_ms = open_ms + terms.step_ms
+        for s in range(symbols):
+            row = rows[t, s]
+            if row >= 0:
+                low, high, close = lows[row], highs[row], closes[row]
+                if ints[s, WAITS] != 0 or (terms.stops == RESTING and ints[s, LOTS] != 0):
+                    _within(desk, market, rules, terms, t, s)
+                if ints[s, LOTS] != 0:
+                    lots = ints[s, LOTS]
+                    money[s, BEST] = max(money[s, BEST], close) if lots > 0 else min(money[s, BEST], close)
+                    if lots < 0 and borrow[s] > 0.0:
+                        _borrowed(desk, market, rules, terms, t, s)
+                    if terms.stops == AT_CLOSE:
+                        low, high = (close, close) if ints[s, PARTIAL] else (low, high)
+                        if _reached(lots, money[s, STOP], low, high):
+                            remember(desk, s, leave(BY_STOP), close, at_ms)
+                        elif _reached(-lots, money[s, TARGET], low, high):
+                            remember(desk, s, leave(BY_TARGET), close, at_ms)
+                ints[s, PARTIAL] = 0
+                money[s, LAST] = close
+                if plan.on_trial and at_ms // DAY_MS != ints[s, DAY_SEEN]:
+                    ints[s, DAY_SEEN] = at_ms // DAY_MS
+                    _judge(desk, at_ms, s)
+                idle = ints[s, WISH] == STAY and ints[s, WAITS] == 0 and row >= first[s]
+                for column in range(features.size if idle else 0):
+                    features[column] = columns[row, column]
+                    idle &= abs(features[column]) < np.inf
+                if idle:
+                    bar = Bar(opens[row], highs[row], lows[row], close, volumes[row])
+                    held = FLAT
+                    if ints[s, LOTS] != 0:
+                        bars = (open_ms - ints[s, SLOT_MS]) // terms.step_ms + 1
+                        side = 1 if ints[s, LOTS] > 0 else -1
+                        held = Held(side, money[s, PRICE], money[s, STOP], money[s, BEST], bars, ints[s, MODE])
+                    answer = decide(features, bar, held, params)
+                    if answer.action == STAY:
+                        lots, before = ints[s, LOTS], money[s, STOP]
+                        if lots != 0 and answer.stop > 0.0 and _tighter(lots, answer.stop, before):
+                            stop = significant(answer.stop)
+                            money[s, STOP] = stop if _tighter(lots, stop, before) else before
+                    elif ints[s, LOTS] != 0 if answer.action == LEAVE else ints[s, LOTS] == 0 and noise[row] == 0:
+                        remember(desk, s, answer, close, at_ms)
+            if ints[s, LOTS] != 0:
+                value = ints[s, LOTS] * lot_num[s] / lot_den[s] * money[s, LAST]
+                worth += value
+                gross += abs(value)
+            positions[t, s] = ints[s, LOTS]
+        cash[t] = account[CASH]
+        equity[t] = account[CASH] + worth
+        exposure[t] = gross / equity[t]
+        traded[t] = account[TRADED]
+    return int(n)
 
 
 @template
@@ -207,55 +270,18 @@ def backtest(decide: Any, market: Market, rules: Rules, terms: Terms, plan: Plan
     """
     n, symbols = market.row.shape
     desk = opened(symbols, plan.reverts.size, terms.opening)
-    equity, cash, exposure, traded = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    positions = np.empty((n, symbols), np.int64)
-    for t in range(n):
-        if desk.flags[COUNT] + 2 * symbols > desk.trade_ints.shape[0]:
-            desk = grown(desk)
-        desk.account[TRADED] = 0.0
-        for s in range(symbols):
-            if desk.ints[s, LOTS] != 0 or desk.ints[s, WISH] != STAY:
-                _at_open(desk, market, rules, terms, plan, t)
-                break
-        worth, gross = 0.0, 0.0
-        for s in range(symbols):
-            i, m, row = desk.ints[s], desk.money[s], market.row[t, s]
-            if row >= 0:
-                close = market.close[row]
-                if i[LOTS] != 0 or i[WAITS] != 0:
-                    _within(desk, market, rules, terms, t, s)
-                if i[LOTS] != 0:
-                    _carried(desk, market, rules, terms, t, s)
-                i[PARTIAL] = 0
-                m[LAST] = close
-                at_ms = market.open_ms[t] + terms.step_ms
-                if plan.on_trial:
-                    _judge(desk, at_ms, s)
-                features = market.features[row]
-                if i[WISH] == STAY and i[WAITS] == 0 and row >= market.first[s] and _finite(features):
-                    bar = Bar(market.open[row], market.high[row], market.low[row], close, market.volume[row])
-                    held = FLAT
-                    if i[LOTS] != 0:
-                        held = _held(desk, market.open_ms[t], terms.step_ms, s)
-                    answer = decide(features, bar, held, plan.params)
-                    if answer.action == STAY:
-                        if i[LOTS] != 0 and answer.stop > 0.0:
-                            stop = significant(answer.stop)
-                            if np.isnan(m[STOP]) or (stop > m[STOP] if i[LOTS] > 0 else stop < m[STOP]):
-                                m[STOP] = stop
-                    elif i[LOTS] != 0 if answer.action == LEAVE else i[LOTS] == 0 and market.noise[row] == 0:
-                        remember(desk, s, answer, close, at_ms)
-            if i[LOTS] != 0:
-                value = quantity_of(rules, s, i[LOTS]) * m[LAST]
-                worth += value
-                gross += abs(value)
-            positions[t, s] = i[LOTS]
-        cash[t] = desk.account[CASH]
-        equity[t] = desk.account[CASH] + worth
-        exposure[t] = gross / equity[t]
-        traded[t] = desk.account[TRADED]
+    out = Ledger(
+        np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((n, symbols), np.int64), desk.trade_ints,
+        desk.trade_money, desk.refused,
+    )  # fmt: skip
+    played = 0
+    while True:
+        played = _play(decide, market, rules, terms, plan, desk, out, played)
+        if played == n:
+            break
+        desk = grown(desk)
     count = desk.flags[COUNT]
     return Ledger(
-        equity, cash, exposure, traded, positions, desk.trade_ints[:count].copy(), desk.trade_money[:count].copy(),
-        desk.refused,
+        out.equity, out.cash, out.exposure, out.traded, out.positions, desk.trade_ints[:count].copy(),
+        desk.trade_money[:count].copy(), desk.refused,
     )  # fmt: skip

@@ -53,24 +53,9 @@ NO_HALT, HALT_A_DAY, HALT_FOR_GOOD = 0, 1, 2
 BY_STOP, BY_TARGET, BY_FLATTEN = -1, -2, -3
 """Why a position was left, where it was not its strategy that said so."""
 
-(
-    LOTS,
-    ENTRY_MS,
-    SLOT_MS,
-    MODE,
-    TRIGGER,
-    PARTIAL,
-    WISH,
-    WHY,
-    WISH_MODE,
-    WAITS,
-    WAIT_LOTS,
-    WAIT_LIMIT,
-    CLOSED,
-    DECIDED_MS,
-    MONTH,
-) = range(15)
-INTS = 15
+LOTS, ENTRY_MS, SLOT_MS, MODE, TRIGGER, PARTIAL, WISH, WHY, WISH_MODE, DECIDED_MS = range(10)
+WAITS, WAIT_LOTS, WAIT_LIMIT, CLOSED, MONTH, DAY_SEEN = range(10, 16)
+INTS = 16
 PRICE, STOP, TARGET, BEST, FEES, LAST, WISH_STOP, WISH_TARGET, WISH_LIMIT, WISH_SIZE, SEEN, EDGES = range(12)
 MONEY = 12
 CASH, HIGH_WATER, DAY_START, EQUITY, TRADED = range(5)

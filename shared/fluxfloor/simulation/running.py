@@ -11,6 +11,7 @@ from fluxfloor.errors import Misconfigured
 from fluxfloor.features.noise import history
 from fluxfloor.kernels.backtest import Ledger
 from fluxfloor.kernels.desk import Market, Plan
+from fluxfloor.kernels.spread import modelled_spread
 from fluxfloor.kernels.switching import Curve, switched
 from fluxfloor.market.window import Bars
 from fluxfloor.measures.records import Floats, Ints, Run
@@ -56,13 +57,19 @@ class Prepared:
         """(rows,) why the noise filter lets no entry through; 0 everywhere where it is off."""
         asked = self.settings
         if asked.noise == "off":
-            return np.zeros(sum(map(len, self.tables)), np.int64)
-        spread = 2.0 * asked.costs.half_spread if asked.noise_spread == "costs" else None
-        found = [
-            history(asked.noise_filter, table, self.step_ms, asked.features, asked.noise == "breakout", spread)
-            for table in self.tables
-        ]
+            return np.zeros(sum(table.shape[1] for table in self.tables), np.int64)
+        found = []
+        for symbol, table in enumerate(self.tables):
+            spread = self._spread(symbol) if asked.noise_spread == "costs" else None
+            breakout = asked.noise == "breakout"
+            found.append(history(asked.noise_filter, table.T, self.step_ms, asked.features, breakout, spread))
         return np.concatenate(found)
+
+    def _spread(self, symbol: int) -> Floats:
+        """(n,) of the first quote after each close, around the next open: a fraction of the close."""
+        _, open_, _, _, close, _ = self.tables[symbol]
+        after = np.append(open_[1:], close[-1])
+        return np.asarray(modelled_spread(self.rules, symbol, after, self.settings.costs.half_spread) / close)
 
     def market(self, columns: Sequence[str]) -> Market:
         """The bars with these features beside them."""

@@ -42,15 +42,15 @@ def _flat(row: Floats, close: float, params: Floats) -> Answer:
     entry_atr, trail_atr, oversold, overbought = params[0], params[2], params[3], params[4]
     stop_share, neutral_size, gated, shorts = params[5], params[6], params[8] > 0.0, params[9] > 0.0
     wide, size = (WIDER, SMALLER) if wild > params[7] else (1.0, 1.0)
-    before, away = close * np.exp(-last_return), trail_atr * atr * wide
+    away = trail_atr * atr * wide
     above, below = average + entry_atr * atr, average - entry_atr * atr
     reverts = close * (1.0 - stop_share * wide)
-    if before <= above < close:
+    if close > above and close * np.exp(-last_return) <= above:
         if regime == UP or not gated:
             return enter(LONG, close - away, CROSS_UP, TREND, size)
         if regime == AROUND and rsi <= overbought:
             return enter(LONG, max(close - away, reverts), AGREED, NEUTRAL, size * neutral_size)
-    if shorts and before >= below > close and (regime == DOWN or not gated):
+    if shorts and close < below and (regime == DOWN or not gated) and close * np.exp(-last_return) >= below:
         return enter(SHORT, close + away, CROSS_DOWN, TREND, size)
     if rsi < oversold and close <= lower and (regime == REVERTING or not gated):
         return enter(LONG, reverts, OVERSOLD, REVERSION, size)
