@@ -53,6 +53,13 @@ def test_every_strategy_trades_the_same_on_both(plugin: str, first: int, least: 
     same(free, tmp_path, least)
 
 
+def test_the_noise_filter_holds_back_the_same_entries_on_both(tmp_path: Path) -> None:
+    more = {"fee": "0", "slippage_bps": "0", "limits": {"slippage_share": "1"}}
+    filtered = setup("mean_reversion", 1_500, 1_500, noise={"spread_share": 0.5, "volume_ratio": 0.7}, **more)
+    same(filtered, tmp_path, 10)
+    assert len(fast(filtered)[0]) < len(fast(setup("mean_reversion", 1_500, 1_500, **more))[0])
+
+
 def test_the_measured_edge_stops_both_at_the_same_trade(tmp_path: Path) -> None:
     refused = same(setup("mean_reversion", 0, 1_300), tmp_path, 20)
     assert refused["no_edge"] > 5

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import PRESETS, Limits
+from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.local import audit
 from fluxfloor.local.replay import Recording, open_replay
 from fluxfloor.local.webhooks import RecordedWebhook
@@ -36,6 +37,7 @@ class Setup:
     fee: str = "0.0002"
     slippage_bps: str = "1"
     opening: int = 10_000
+    noise: dict[str, float] | None = None  # the filter's settings, if it stands before entries
 
 
 class ButTheLast(Recording):
@@ -60,9 +62,11 @@ def real(setup: Setup, directory: Path) -> tuple[list[tuple[Any, ...]], Decimal,
                 "latency_min_ms": 0, "latency_max_ms": 0, "fee": setup.fee, "slippage_bps": setup.slippage_bps,
             },
             "strategies": {
-                name: {"plugin": name, "enabled": name == setup.plugin, "params": setup.params}
-                for name in {setup.plugin}
+                setup.plugin: {
+                    "plugin": setup.plugin, "params": setup.params, "noise": "off" if setup.noise is None else "on",
+                },
             },
+            "noise": setup.noise or {},
         }
     )  # fmt: skip
     replay = open_replay(directory, settings, ButTheLast(setup.rules, setup.timeframe, setup.bars), SECRETS)
@@ -94,6 +98,7 @@ def fast(setup: Setup) -> tuple[list[tuple[Any, ...]], float, Run]:
     settings = Settings(
         opening=float(setup.opening), currency=setup.rules.quote, limits=limits, halts="final",
         costs=Costs(half_spread=0.0001, slippage=float(setup.slippage_bps) / 10_000, fee=float(setup.fee)),
+        noise="off" if setup.noise is None else "on", noise_filter=NoiseFilter(**(setup.noise or {})),  # type: ignore[arg-type]
     )  # fmt: skip
     run = backtest(build(setup.plugin, setup.params), [setup.bars], [setup.rules], settings)
     made, opens = run.trades, setup.bars[:, 0].astype(np.int64)
