@@ -144,12 +144,14 @@ def _drawn(
     series: tuple[Floats, ...], measure: Measure, rng: Generator, draws: int, block: float, method: Method
 ) -> Floats:
     n = series[0].size
-    at_once = max(1, _CELLS // n)
-    parts = []
-    for done in range(0, draws, at_once):
-        order = orders(n, block, min(at_once, draws - done), rng, method)
-        parts.append(_difference(series, order, measure))
+    parts = [_difference(series, orders(n, block, part, rng, method), measure) for part in chunks(draws, n)]
     return np.concatenate(parts)
+
+
+def chunks(draws: int, n: int) -> list[int]:
+    """How many draws of n values to hold at a time."""
+    at_once = max(1, _CELLS // max(n, 1))
+    return [min(at_once, draws - done) for done in range(0, draws, at_once)]
 
 
 def _difference(series: tuple[Floats, ...], order: Ints, measure: Measure) -> Floats:
@@ -221,11 +223,16 @@ def trade_order(
     k = returns.size
     if not k:
         return None
-    if replace:
-        order = rng.integers(0, k, (draws, k if count is None else count))
-    else:
-        order = rng.permuted(np.tile(np.arange(k), (draws, 1)), axis=1)
-    final, deepest, lowest = paths(np.ascontiguousarray(returns), order)
+    values = np.ascontiguousarray(returns)
+    count = k if count is None or not replace else count
+    parts = []
+    for at_once in chunks(draws, count):
+        if replace:
+            order = rng.integers(0, k, (at_once, count))
+        else:
+            order = rng.permuted(np.tile(np.arange(k), (at_once, 1)), axis=1)
+        parts.append(np.stack(paths(values, order)))
+    final, deepest, lowest = np.concatenate(parts, axis=1)
     return Spread(
         levels=levels, drawdowns=tuple(np.quantile(deepest, levels).tolist()),
         totals=tuple((np.quantile(final, levels) - 1.0).tolist()), ruin=float(np.mean(lowest <= ruin_level)),

@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from fluxfloor.measures.performance import drawdowns
 from fluxfloor.measures.records import Run
-from fluxfloor.measures.resampling import DRAWS, account_returns, trade_order
+from fluxfloor.measures.resampling import DRAWS, account_returns, chunks, trade_order
 
 LEVEL = 0.95
 
@@ -51,10 +51,14 @@ def kill_criteria(
     spread = trade_order(account, rng, draws=draws, replace=True, count=count, levels=(level,)) if count else None
     if spread is None:
         return None
-    picked = rng.integers(0, edges.size, (draws, count))
-    least = float(np.quantile(edges[picked].mean(axis=1), 1.0 - level))
-    losing = _longest_losses(edges[picked] < 0.0)
-    return KillCriteria(count, level, spread.drawdown(level), least, int(np.ceil(np.quantile(losing, level))))
+    means, losing = [], []
+    for part in chunks(draws, count):
+        drawn = edges[rng.integers(0, edges.size, (part, count))]
+        means.append(drawn.mean(axis=1))
+        losing.append(_longest_losses(drawn < 0.0))
+    least = float(np.quantile(np.concatenate(means), 1.0 - level))
+    longest = int(np.ceil(np.quantile(np.concatenate(losing), level)))
+    return KillCriteria(count, level, spread.drawdown(level), least, longest)
 
 
 def departures(criteria: KillCriteria, live: Run) -> tuple[Departure, ...]:
