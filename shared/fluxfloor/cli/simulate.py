@@ -54,9 +54,9 @@ def simulate(
     )
     spec = _spec(
         bars, timeframe, strategies=_strategies(strategy, param), instrument_id=rules.instrument_id, preset=preset,
-        limits=dict(_pair(text, "--limit") for text in limit), deposit=str(deposit), fee=str(fee), slippage_bps=str(slippage_bps),
-        spread_bps=str(spread_bps), latency_min_ms=latency[0], latency_max_ms=latency[1], seed=seed,
-        participation=None if participation is None else str(participation),
+        limits=dict(_pair(text, "--limit") for text in limit), deposit=str(deposit), fee=str(fee),
+        slippage_bps=str(slippage_bps), spread_bps=str(spread_bps), latency_min_ms=latency[0],
+        latency_max_ms=latency[1], seed=seed, participation=None if participation is None else str(participation),
     )  # fmt: skip
     refused = simulations.refusal(spec, rules, spec.to_ms, max_bars=None) or simulations.bars_refusal(spec, bars)
     if refused is not None:

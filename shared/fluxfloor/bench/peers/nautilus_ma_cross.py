@@ -24,7 +24,7 @@ BARS = BarType.from_str(f"{PAIR.id}-1-HOUR-LAST-EXTERNAL")
 SIZE = Decimal("0.010000")
 
 
-class Cross(Strategy):
+class Cross(Strategy):  # type: ignore[misc]
     """Long while the fast average is above the slow one."""
 
     def __init__(self, fast: int, slow: int) -> None:
