@@ -21,7 +21,6 @@ RULES = Instrument(
     tick_size=Decimal("0.01"), lot_size=Decimal("0.00000001"), min_notional=Decimal(5),
 )  # fmt: skip
 UNHALTED = {"daily_loss_halts": 1.0, "drawdown_halves": 1.0, "drawdown_flattens": 1.0}
-FIGURES = ("bars", "entries", "exits")
 
 
 def market() -> Arrays:
@@ -58,6 +57,6 @@ ROWS = (
         ours=ours,
         peer="nautilus_ma_cross",
         packages=("nautilus_trader",),
-        note="ours takes four to five committed and journalled steps a bar: SQLite a quarter, pydantic and JSON a tenth",
+        note="four to five committed steps a bar: SQLite a quarter, pydantic and JSON a tenth, the stages the rest",
     ),
 )
