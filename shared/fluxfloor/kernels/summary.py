@@ -25,14 +25,19 @@ class Summary(NamedTuple):
 @kernel
 def summary(equity: Floats, opening: float) -> Summary:
     """equity: (n,), positive, n >= 1. Sums are taken of returns as they are: they are small, and none cancels."""
-    top, deepest, total, squares, before = opening, 0.0, 0.0, 0.0, opening
+    top, deepest, least, total, squares, before = opening, 0.0, opening, 0.0, 0.0, opening
     for value in equity:
-        change = value / before - 1.0
-        total += change
-        squares += change * change
-        top = max(top, value)
-        deepest = max(deepest, 1.0 - value / top)
-        before = value
+        if value != before:  # a bar without a position changes nothing
+            change = value / before - 1.0
+            total += change
+            squares += change * change
+            before = value
+            if value < least:
+                deepest = 1.0 - value / top
+                least = value
+            elif value > top:
+                top = value
+                least = top * (1.0 - deepest)
     n = equity.size
     mean = total / n
     variance = max(squares - n * mean * mean, 0.0) / max(n - 1, 1)

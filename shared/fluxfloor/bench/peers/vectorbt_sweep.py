@@ -15,6 +15,12 @@ def run(given: Any) -> Any:
     above, below = np.zeros(quick.shape, bool), np.zeros(quick.shape, bool)
     above[1:], below[1:] = (quick > steady)[:-1], (quick < steady)[:-1]
     book = vbt.Portfolio.from_signals(
-        close, above, below, price=given["open"][:, None], fees=float(given["fee"]), init_cash=10_000.0, freq="1min"
+        close[:, None],
+        above,
+        below,
+        price=given["open"][:, None],
+        fees=float(given["fee"]),
+        init_cash=10_000.0,
+        freq="1min",
     )
     return book.final_value().to_numpy()
