@@ -63,7 +63,8 @@ def figures(simulation: Simulation, result: Result, wall_s: float) -> dict[str, 
         "venue_fills": len(audit.rows(store, "paper_fills")), "handlers_run": result.steps,
         "handlers_killed": result.faults.get("crash", 0), "committed_steps": steps,
         "undelivered": simulation.floor.undelivered(), "ledger_balanced": audit.ledger_balanced(store),
-        "halts": [halt["reason"] for halt in audit.rows(store, "halts")], "violations": result.violations[:20], "boundaries": result.boundaries, "wall_s": round(wall_s, 1),
+        "halts": [halt["reason"] for halt in audit.rows(store, "halts")], "violations": result.violations[:20],
+        "boundaries": result.boundaries, "wall_s": round(wall_s, 1),
         "committed_steps_per_s": round(steps / wall_s),
     }  # fmt: skip
 

@@ -36,9 +36,7 @@ def held(**more: Any) -> Holding:
     return Holding(lots=5, average_price=Decimal(100), entry_ms=NOON_MS + 100, stop_price=Decimal(96), **more)
 
 
-def wish(
-    plugin: str, bar: Candle, holding: Holding | None = None, params: Any = None, **features: float
-) -> Any:
+def wish(plugin: str, bar: Candle, holding: Holding | None = None, params: Any = None, **features: float) -> Any:
     return build(plugin, params or {}).decide({**QUIET, **features}, bar, holding or Holding())
 
 
