@@ -49,14 +49,20 @@ def one_by_one(bars: Bars) -> kernels.Suite:
     )  # fmt: skip
 
 
+RATIOS = {"rsi_14": 14, "zscore_20": 20, "r2_50": 50}
+
+
 def same(got: kernels.Suite, expected: kernels.Suite, close: np.ndarray) -> None:
     """To 1e-9; what is a difference of prices, to the last digits of the price as well."""
     most = np.nanmax(np.abs(close), initial=0.0)
     for name, mine, single in zip(got._fields, got, expected, strict=True):
-        if name == "zscore_20":  # as far above the mean, in price: the score itself divides by next to nothing
-            mine, single = mine * expected.rolling_std_20, single * expected.rolling_std_20
-        unit = 1.0 if name in ("rsi_14", "r2_50") or "di_" in name or "adx" in name else most
-        np.testing.assert_allclose(mine, single, rtol=1e-9, atol=1e-13 * unit, err_msg=name)
+        unit = 1.0 if name in RATIOS or "di_" in name or "adx" in name else most
+        if name in RATIOS:  # the prices' last digits, as large as they are beside what the ratio divides by
+            spread = kernels.rolling_std(close, RATIOS[name])
+            unit = np.where(spread > 0.0, 1.0 + most / np.where(spread > 0.0, spread, 1.0), 1.0)
+        assert np.array_equal(np.isnan(mine), np.isnan(single)), name
+        beyond = np.abs(mine - single) > 1e-9 * np.abs(single) + 1e-13 * unit
+        assert not beyond.any(), (name, mine[beyond], single[beyond])
 
 
 @pytest.mark.parametrize("n", LENGTHS)
