@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pulumi
 import pulumi_gcp as gcp
-from fluxfloor.contracts import policy, state
+from fluxfloor.contracts import instruments, policy, simulations, state, views
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE
 from fluxfloor.topology import EXPIRES, FLOOR_DATABASES, QUERIES, QueryShape
@@ -21,7 +21,8 @@ from infra import names
 from infra.stack import Stack
 
 ANY_FIELD = "*"
-_MODULES = (policy, state)  # where documents are declared; importing them is what makes them known
+# Where documents are declared: importing them is what makes them known.
+_MODULES = (instruments, policy, simulations, state, views)
 
 Databases = dict[str, gcp.firestore.Database]
 

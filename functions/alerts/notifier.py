@@ -14,7 +14,7 @@ from typing import Any
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.state import AlertRecord
+from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.errors import FloorError, Poison, RetryLater, Throttled
 from fluxfloor.ports import Query
 from fluxfloor.reporting import telling

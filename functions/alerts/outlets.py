@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fluxfloor.adapters.channels import open_messenger
 from fluxfloor.contracts.events import Severity
-from fluxfloor.contracts.state import AlertRecord
+from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.errors import Misconfigured
 from fluxfloor.ports import Message, Messenger, Secrets
 from fluxfloor.reporting import telling

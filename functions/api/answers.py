@@ -8,7 +8,8 @@ from fluxfloor.contracts.base import Ident, Model, NonNegative, UtcMs
 from fluxfloor.contracts.events import ExportKind
 from fluxfloor.contracts.policy import Limits, Policy
 from fluxfloor.contracts.simulations import SimulationRecord
-from fluxfloor.contracts.state import (
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import (
     AccountView,
     AuditRecord,
     DecisionRow,
@@ -16,7 +17,6 @@ from fluxfloor.contracts.state import (
     ExportRecord,
     OrderRow,
     RiskRow,
-    TradeRow,
 )
 from fluxfloor.reporting.overview import FlowPanel, HaltPanel, QuarantinePanel
 from fluxfloor.reporting.panels import DecisionPanel, PositionPanel

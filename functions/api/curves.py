@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxfloor.contracts.state import EquityPoint
+from fluxfloor.contracts.views import EquityPoint
 from fluxfloor.ports import Query, Store
 from fluxfloor.reporting.curve import Mark, thin
 

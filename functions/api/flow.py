@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fluxfloor.contracts.state import StageHealth
+from fluxfloor.contracts.views import StageHealth
 from fluxfloor.reporting.overview import FlowPanel, LinkPanel, StagePanel
 from fluxfloor.topology import RELEASES, STAGES
 

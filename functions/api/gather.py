@@ -12,7 +12,8 @@ from fluxfloor.contracts.decisions import Verdict
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE
 from fluxfloor.contracts.policy import Halt, Policy
-from fluxfloor.contracts.state import AccountView, DecisionRow, OrderRow, RiskBook, RiskRow, StageHealth
+from fluxfloor.contracts.state import RiskBook
+from fluxfloor.contracts.views import AccountView, DecisionRow, OrderRow, RiskRow, StageHealth
 from fluxfloor.ports import Operator, Query, Ref, Store
 from fluxfloor.reporting.curve import Mark
 from fluxfloor.reporting.panels import LotSizes

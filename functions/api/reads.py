@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.policy import PRESETS, Policy
 from fluxfloor.contracts.simulations import SimulationRecord
-from fluxfloor.contracts.state import (
+from fluxfloor.contracts.state import RiskBook, Sender, TradeRow
+from fluxfloor.contracts.views import (
     AccountView,
     AuditRecord,
     DecisionRow,
     EquityPoint,
     ExportRecord,
     OrderRow,
-    RiskBook,
     RiskRow,
-    Sender,
-    TradeRow,
 )
 from fluxfloor.ports import Query
 from fluxfloor.reporting import why as stories

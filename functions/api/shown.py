@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.simulations import SimulationRecord
-from fluxfloor.contracts.state import ExportRecord, Sender, StageHealth
+from fluxfloor.contracts.state import Sender
+from fluxfloor.contracts.views import ExportRecord, StageHealth
 from fluxfloor.reporting.curve import RANGES_MS
 from fluxfloor.reporting.overview import AccountPanel, FlowPanel, HaltPanel, Overview, QuarantinePanel, account_panel
 from fluxfloor.reporting.panels import decision_panel, order_panel

@@ -7,7 +7,7 @@ from typing import Any
 from fluxfloor.contracts.events import EVENTS, ScheduleTicked
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE, Step
-from fluxfloor.contracts.state import StageHealth
+from fluxfloor.contracts.views import StageHealth
 from fluxfloor.ports import Operator, Query, Ref, Store
 from fluxfloor.reporting.health import DELAYED_MS, OFFLINE_MS, RECENT_MS, Due, Seen, judge, look, told
 from fluxfloor.runtime.context import Context

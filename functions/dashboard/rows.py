@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fluxfloor.contracts.base import Key
 from fluxfloor.contracts.events import AccountUpdated, DecisionMade, ExecutionReported, RiskRaised
-from fluxfloor.contracts.state import AccountView, DecisionRow, EquityPoint, OrderRow, RiskRow
+from fluxfloor.contracts.views import AccountView, DecisionRow, EquityPoint, OrderRow, RiskRow
 from fluxfloor.reporting import readmodels
 from fluxfloor.runtime.work import Work
 

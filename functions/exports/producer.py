@@ -11,7 +11,8 @@ from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.events import ExportCompleted, ExportKind, ExportRequested, ScheduleTicked
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.state import Account, ExportRecord
+from fluxfloor.contracts.state import Account
+from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.errors import RetryLater
 from fluxfloor.ports import Query, Snapshot, Store
 from fluxfloor.reporting import BY_SCHEDULE, exports

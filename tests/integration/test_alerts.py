@@ -12,7 +12,8 @@ import pytest
 from fluxfloor.contracts.events import Severity
 from fluxfloor.contracts.facts import decode
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import AlertRecord, Order
+from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.errors import RetryLater
 from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Query, Ref

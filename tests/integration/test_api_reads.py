@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
-from fluxfloor.contracts.state import ExportRecord
+from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.ports import Query
 from fluxfloor.topology import QUERIES, STAGES
 

@@ -13,7 +13,8 @@ from fluxfloor.contracts.events import SimulationRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.simulations import SimulationSpec
-from fluxfloor.contracts.state import AuditRecord, Sender
+from fluxfloor.contracts.state import Sender
+from fluxfloor.contracts.views import AuditRecord
 from fluxfloor.errors import CommitUnknown, RetryLater
 from fluxfloor.ports import Commit, Delivery, Query, Ref
 from fluxfloor.runtime.settings import Settings

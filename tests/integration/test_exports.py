@@ -15,7 +15,8 @@ from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.events import ExportCompleted, ExportKind, ExportRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import JOURNAL, Step
-from fluxfloor.contracts.state import Account, EquityPoint, ExportRecord, TradeRow
+from fluxfloor.contracts.state import Account, TradeRow
+from fluxfloor.contracts.views import EquityPoint, ExportRecord
 from fluxfloor.errors import RetryLater
 from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Query, Ref

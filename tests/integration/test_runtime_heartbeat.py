@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fluxfloor.contracts.state import StageHealth
+from fluxfloor.contracts.views import StageHealth
 from fluxfloor.errors import RetryLater
 from fluxfloor.local.chaos.house import STAGES_RUN
 from fluxfloor.runtime.runner import Outcome

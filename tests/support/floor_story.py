@@ -21,7 +21,8 @@ from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.journal import QUARANTINE
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
-from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook, StageHealth
+from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
+from fluxfloor.contracts.views import StageHealth
 from fluxfloor.ports import Ref
 
 from tests.support.api_floor import ApiFloor

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from fluxfloor.contracts.events import ExportKind, TradeClosed
-from fluxfloor.contracts.state import EquityPoint, ExportRecord, TradeRow
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import EquityPoint, ExportRecord
 
 AT_MS = 1_790_000_000_000
 DAY_FROM_MS, DAY_TO_MS = 1_789_948_800_000, 1_790_035_200_000

@@ -20,7 +20,8 @@ from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.simulations import SimulationSpec
-from fluxfloor.contracts.state import EquityPoint, TradeRow
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import EquityPoint
 from fluxfloor.errors import FloorError
 from fluxfloor.local import audit
 from fluxfloor.local.floor import Floor

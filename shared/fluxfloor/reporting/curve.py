@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from fluxfloor.contracts.base import Model
-from fluxfloor.contracts.state import EquityPoint
+from fluxfloor.contracts.views import EquityPoint
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 import fluxfloor
 from fluxfloor.contracts.base import Document, canonical
 from fluxfloor.contracts.events import ExportKind, ExportRequested
-from fluxfloor.contracts.state import EquityPoint, ExportRecord, TradeRow
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import EquityPoint, ExportRecord
 from fluxfloor.errors import FloorError
 
 FORMAT_VERSION = "1"

@@ -12,7 +12,7 @@ from typing import Any
 
 from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.journal import Step, claim_id
-from fluxfloor.contracts.state import StageHealth
+from fluxfloor.contracts.views import StageHealth
 
 DELAYED_MS = 30_000
 OFFLINE_MS = 60_000

@@ -17,7 +17,8 @@ from fluxfloor.contracts.base import Document, Event, Key
 from fluxfloor.contracts.events import ExecutionReported, ExportCompleted, RiskRaised, Severity, SimulationCompleted
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
-from fluxfloor.contracts.state import ExportRecord, Order
+from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.reporting import BY_SCHEDULE
 
 MAX_TITLE = 150

@@ -8,7 +8,8 @@ from decimal import Decimal
 from fluxfloor.contracts.base import Model, Number
 from fluxfloor.contracts.orders import Purpose
 from fluxfloor.contracts.policy import Limits, Policy
-from fluxfloor.contracts.state import AccountView, RiskBook, RiskRow
+from fluxfloor.contracts.state import RiskBook
+from fluxfloor.contracts.views import AccountView, RiskRow
 from fluxfloor.reporting.curve import Curve, Mark, curve
 from fluxfloor.reporting.panels import (
     CENT,

@@ -10,7 +10,8 @@ from fluxfloor.contracts.base import Model, Number, canonical
 from fluxfloor.contracts.decisions import Decision, Limit
 from fluxfloor.contracts.events import PositionView
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import BookPosition, DecisionRow, OrderRow
+from fluxfloor.contracts.state import BookPosition
+from fluxfloor.contracts.views import DecisionRow, OrderRow
 
 LotSizes = Mapping[str, Decimal]
 """Of each instrument that is known."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fluxfloor.contracts.decisions import Decision
 from fluxfloor.contracts.events import AccountUpdated, RiskRaised
 from fluxfloor.contracts.orders import OrderReport, OrderState
-from fluxfloor.contracts.state import AccountView, DecisionRow, EquityPoint, OrderRow, RiskRow
+from fluxfloor.contracts.views import AccountView, DecisionRow, EquityPoint, OrderRow, RiskRow
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

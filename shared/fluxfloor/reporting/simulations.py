@@ -19,7 +19,8 @@ from fluxfloor.contracts.events import ExportKind, SimulationCompleted, Simulati
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Instrument
 from fluxfloor.contracts.policy import PRESETS, Limits
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
-from fluxfloor.contracts.state import EquityPoint, ExportRecord, TradeRow
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import EquityPoint, ExportRecord
 from fluxfloor.errors import Misconfigured
 from fluxfloor.features.definitions import definition
 from fluxfloor.market.window import VOLUME, Bars

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from fluxfloor.contracts.events import Severity
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.state import AlertRecord, Telling
+from fluxfloor.contracts.views import AlertRecord, Telling
 from fluxfloor.reporting.notices import RANK, Subject, Words
 
 WINDOW_MS = 600_000

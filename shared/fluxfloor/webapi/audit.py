@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.state import AuditHead, AuditRecord
+from fluxfloor.contracts.views import AuditHead, AuditRecord
 
 if TYPE_CHECKING:
     from fluxfloor.runtime.work import Work

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.state import LoginGuard
+from fluxfloor.contracts.views import LoginGuard
 from fluxfloor.errors import Conflict
 from fluxfloor.ports import Commit, Ref, Snapshot, Store
 from fluxfloor.webapi.problems import refusal

@@ -8,7 +8,7 @@ import pytest
 from fluxfloor.contracts.events import ExportKind, Severity, SimulationCompleted
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
-from fluxfloor.contracts.state import ExportRecord
+from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.reporting import BY_SCHEDULE
 from fluxfloor.reporting.notices import FORMATS, MAX_TEXT, MAX_TITLE, readable, source_of, subject_of, words_of
 from fluxfloor.topology import STAGES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fluxfloor.contracts.events import Severity
-from fluxfloor.contracts.state import AlertRecord
+from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.reporting import telling
 from fluxfloor.reporting.notices import Subject, Words
 from fluxfloor.reporting.telling import MAX_TRIES, WINDOW_MS

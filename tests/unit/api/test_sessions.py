@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fluxfloor.adapters.embedded.secrets import FileSecrets
 from fluxfloor.adapters.embedded.store import SqliteStore
-from fluxfloor.contracts.state import LoginGuard
+from fluxfloor.contracts.views import LoginGuard
 from fluxfloor.errors import Misconfigured
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.webapi import guard

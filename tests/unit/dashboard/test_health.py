@@ -12,7 +12,7 @@ from fluxfloor.contracts.events import CandleClosed, RiskRaised
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Candle
 from fluxfloor.contracts.journal import JOURNAL, Step
-from fluxfloor.contracts.state import StageHealth
+from fluxfloor.contracts.views import StageHealth
 from fluxfloor.ports import Ref
 from fluxfloor.reporting.health import Seen, judge, look, told
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.orders import OrderReport, OrderState
-from fluxfloor.contracts.state import AccountView, EquityPoint, OrderRow
+from fluxfloor.contracts.views import AccountView, EquityPoint, OrderRow
 from fluxfloor.reporting.readmodels import account_view, equity_point, order_row
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from fluxfloor.contracts.base import canonical
 from fluxfloor.contracts.events import ExportKind, ExportRequested, TradeClosed
-from fluxfloor.contracts.state import EquityPoint, ExportRecord, TradeRow
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import EquityPoint, ExportRecord
 from fluxfloor.reporting import exports
 from fluxfloor.reporting.exports import DAY_MS, TABLES, Files, TooManyRows, blob_name, refusal, safe_text
 from hypothesis import given

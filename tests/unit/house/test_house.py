@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,13 +42,25 @@ def test_every_topic_is_stated_and_heard_and_carries_a_known_event() -> None:
         assert topic in carried
 
 
-def test_every_document_has_one_owner_that_is_a_stage() -> None:
-    import fluxfloor.contracts.policy
-    import fluxfloor.contracts.state  # noqa: F401
+def declared_documents() -> list[type[Document]]:
+    import fluxfloor.contracts
 
-    owners = {kind.collection: kind.owner for kind in documents()}
+    for module in pkgutil.iter_modules(fluxfloor.contracts.__path__, "fluxfloor.contracts."):
+        importlib.import_module(module.name)
+    return documents()
+
+
+def test_every_document_has_one_owner_that_is_a_stage() -> None:
+    owners = {kind.collection: kind.owner for kind in declared_documents()}
     assert set(owners.values()) <= {*STAGES, "*", "paper"}
     assert [name for name, owner in owners.items() if owner == "*"] == ["halts"]
+
+
+def test_the_infrastructure_knows_every_module_that_declares_documents() -> None:
+    from infra.stores import _MODULES
+
+    declared = {kind.__module__ for kind in declared_documents() if kind.__module__.startswith("fluxfloor.contracts.")}
+    assert declared == {module.__name__ for module in _MODULES}
 
 
 def test_no_query_shape_is_declared_twice() -> None:

@@ -52,9 +52,10 @@ def test_a_part_is_held_against_the_run_without_it(history: History) -> None:
 
 
 def test_what_the_bars_cannot_tell_is_said_to_be_unknown() -> None:
-    short = told({"X/USDT": random_bars(150, 6)})
-    assert short["more than 60 % of the months gain"].met is None
-    assert short["more than 45 % of the trades win"].measured is None or short["drawdown below 25 %"].met is not None
+    short = told({"X/USDT": random_bars(100, 6)})  # shorter than the warm-up: nothing is ever traded
+    for wish in ("more than 60 % of the months gain", "more than 45 % of the trades win"):
+        assert (short[wish].measured, short[wish].met) == (None, None)
+    assert short["Sharpe ratio above 0.8"].note == "0 trades"
 
 
 def test_the_command_tells_every_wish(tmp_path, history: History) -> None:

@@ -1,0 +1,191 @@
+"""What is kept for people to look at, and of what people did: read models, exports, notices, logins, the audit log."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from pydantic import Field
+
+from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.decisions import Decision
+from fluxfloor.contracts.events import ExportKind, PositionView
+
+
+class DecisionRow(Document):
+    """Read model: one decision."""
+
+    collection: ClassVar[str] = "decision_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    portfolio_id: Ident
+    ts_event_ms: UtcMs
+    decision: Decision
+    verdict: str = ""
+
+
+class OrderRow(Document):
+    """Read model: one order; the id is the intent."""
+
+    collection: ClassVar[str] = "order_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    account_id: Ident
+    instrument_id: Ident
+    strategy_id: Ident
+    signal_id: Ident
+    side: str
+    purpose: str
+    state: str
+    lots: int
+    filled_lots: int
+    average_price: NonNegative
+    reason: str
+    requested_ms: UtcMs
+    ts_event_ms: UtcMs
+    attempt: int = 1
+
+
+class EquityPoint(Document):
+    """Read model: the equity of an account at a time; the id is "<account>|<ms>".
+
+    `grain` is the widest step of time that this point is the last of: "day", "hour" or "". A long curve is read by
+    its days, a short one by every point.
+    """
+
+    collection: ClassVar[str] = "equity_points"
+    owner: ClassVar[str] = "dashboard"
+
+    account_id: Ident
+    ts_event_ms: UtcMs
+    equity: Number
+    cash: Number
+    realised: Number
+    unrealised: Number
+    deposits: Number = Decimal(0)
+    account_version: int = 0
+    grain: str = ""
+
+
+class AccountView(Document):
+    """Read model: the latest state of an account."""
+
+    collection: ClassVar[str] = "account_views"
+    owner: ClassVar[str] = "dashboard"
+
+    portfolio_id: Ident
+    currency: str
+    cash: Number
+    equity: Number
+    realised: Number
+    unrealised: Number
+    fees: Number
+    deposits: Number
+    positions: tuple[PositionView, ...] = ()
+    account_version: int
+    ts_event_ms: UtcMs
+
+
+class RiskRow(Document):
+    """Read model: one risk fact."""
+
+    collection: ClassVar[str] = "risk_rows"
+    owner: ClassVar[str] = "dashboard"
+
+    kind: str
+    scope: str
+    severity: str
+    message: str
+    ts_event_ms: UtcMs
+
+
+class StageHealth(Document):
+    """Read model: is a stage doing the work that is due to it? The id is the stage."""
+
+    collection: ClassVar[str] = "stage_health"
+    owner: ClassVar[str] = "dashboard"
+
+    status: str  # "idle", "ok", "delayed", "offline"
+    last_step_ms: UtcMs = 0
+    oldest_due_ms: UtcMs = 0
+    due: int = 0
+    ts_event_ms: UtcMs
+
+
+class ExportRecord(Document):
+    """One export and where its files are."""
+
+    collection: ClassVar[str] = "exports"
+    owner: ClassVar[str] = "exports"
+
+    kind: ExportKind
+    account_id: Ident
+    from_ms: UtcMs
+    to_ms: UtcMs
+    requested_by: str
+    status: str  # "requested", "done", "failed"
+    files: dict[str, str] = Field(default_factory=dict)
+    rows: int = 0
+    failed: str = ""
+    ts_event_ms: UtcMs
+
+
+class Telling(Model):
+    """What one channel still has to be told, and how that went so far."""
+
+    tries: int = 0
+    due_ms: UtcMs = 0  # not before this
+    error: str = ""
+
+
+class AlertRecord(Document):
+    """One notice and which channels have it. Channels are named "<kind>" or "<kind>-<n>", never by their address."""
+
+    collection: ClassVar[str] = "alerts"
+    owner: ClassVar[str] = "alerts"
+
+    severity: str
+    title: str = ""
+    text: str
+    sent: tuple[str, ...] = ()
+    waiting: dict[str, Telling] = Field(default_factory=dict)  # channels that still have something to be told
+    given_up: tuple[str, ...] = ()
+    folded: int = 0  # identical notices that came within the window, told as a count
+    open: bool = True  # what the sweep looks for: somebody is waiting
+    attempts: int = 0  # to tell any channel
+    ts_event_ms: UtcMs
+
+
+class LoginGuard(Document):
+    """Failed logins of one slice of the network; the id is the slice, of which there is a fixed number."""
+
+    collection: ClassVar[str] = "login_guards"
+    owner: ClassVar[str] = "api"
+
+    failures: int = 0
+    last_failure_ms: UtcMs = 0
+
+
+class AuditRecord(Document):
+    """Who did what. Created once, never changed; each carries the digest of the one before."""
+
+    collection: ClassVar[str] = "audit"
+    owner: ClassVar[str] = "api"
+
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, str] = Field(default_factory=dict)
+    ts_event_ms: UtcMs
+    previous: str = ""
+    digest: str = ""
+
+
+class AuditHead(Document):
+    """The end of the audit chain; the id is "head"."""
+
+    collection: ClassVar[str] = "audit_head"
+    owner: ClassVar[str] = "api"
+
+    last: str = ""
+    count: int = 0
