@@ -1,4 +1,4 @@
-"""What is known of each strategy and instrument from day to day, and the weights that a portfolio's capital is shared by.
+"""What is known of strategies and instruments from day to day, and the weights that capital is shared by.
 
 Returns, shares and margins are statistics, so they are floats; money made of them is rounded to lots by Cerebro.
 """
