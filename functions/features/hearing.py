@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from fluxfloor.contracts.base import Key
 from fluxfloor.contracts.events import CandleClosed, DecisionMade, ExecutionReported, SignalReceived
-from fluxfloor.contracts.instruments import Candle, InstrumentCatalog, Quote, QuoteState
-from fluxfloor.contracts.state import CandleWindow, FeatureRow, Stances
+from fluxfloor.contracts.instruments import TIMEFRAME_MS, InstrumentCatalog, Quote, QuoteState
+from fluxfloor.contracts.state import AssetCorrelation, CandleWindow, FeatureRow, RegimeModel, Stances
 from fluxfloor.errors import RetryLater
-from fluxfloor.features import positions
+from fluxfloor.features import positions, together
 from fluxfloor.features.beside import TIMEFRAMES, beside
 from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.scoring import score
+from fluxfloor.features.second_opinion import Asked, opinion
 from fluxfloor.features.speak import Around, Voice, hear, voices
+from fluxfloor.features.together import at, due
 from fluxfloor.market.window import Bars, decode, window_id
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
@@ -22,51 +26,90 @@ def hear_bar(closed: CandleClosed, work: Work) -> None:
     """The windows may already hold later bars; the features look at none of them."""
     if not closed.traded:
         return
+    candle, step_ms, asked = closed.candle, TIMEFRAME_MS[closed.candle.timeframe], _asked(work.settings)
     speakers = _voices(work.settings)
-    seen = _read(closed.candle, work, quoted=any(voice.noise for voice in speakers))
-    traded = seen.bars.get(closed.candle.timeframe)
+    seen = _read(closed, work, quoted=any(voice.noise for voice in speakers))
+    traded = seen.bars.get(candle.timeframe)
     if traded is None:
-        raise RetryLater(f"there is no window for {closed.candle.instrument_id} {closed.candle.timeframe} yet")
-    around = Around(beside(seen.bars.get("5m"), seen.bars.get("1h"), closed.close_ms), seen.quote)
+        raise RetryLater(f"there is no window for {candle.instrument_id} {candle.timeframe} yet")
+    model_id = window_id(candle.instrument_id, candle.timeframe)
+    second = opinion(model_id, traded, candle.open_ms, step_ms, seen.model, asked)
+    features = {**beside(seen.bars.get("5m"), seen.bars.get("1h"), closed.close_ms), **second.features}
+    around = Around(features, seen.quote, work.settings.regimes.contradicted_share)
     heard = hear(closed, traded, seen.stances, speakers, work.now_ms, around)
     work.write(heard.stances)
     if heard.row is not None:
         work.write(heard.row)
+    if second.model is not None and second.model is not seen.model:
+        work.write(second.model)
     work.emit(*(SignalReceived(signal=signal) for signal in heard.signals), *heard.filtered)
+    _correlate(closed, seen, work)
+
+
+def _correlate(closed: CandleClosed, seen: Seen, work: Work) -> None:
+    """Keeps the hour's mean correlation, on the one bar that is the first to know it."""
+    hour_ms = due(closed.close_ms, TIMEFRAME_MS[closed.candle.timeframe])
+    if not seen.hourly or hour_ms is None:
+        return
+    mean = together.correlated(seen.hourly, hour_ms, work.settings.regimes.correlation_hours)
+    before = seen.correlation or AssetCorrelation(id=work.settings.market.exchange)
+    after = before if mean is None else together.kept(before, hour_ms, mean)
+    if after is before:
+        return
+    work.write(after)
+    raised = together.turned(after, len(seen.hourly), work.now_ms)
+    work.emit(*([raised] if raised is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a bar's handling reads, in one round: windows by timeframe, and the quote if anybody looks at it."""
+    """What a bar's handling reads, in one round: windows by timeframe, the quote if anybody looks at it, and once an
+    hour, for the first symbol alone, the hourly windows of all."""
 
     stances: Stances | None
     bars: dict[str, Bars]
     quote: Quote | None
+    model: RegimeModel | None
+    correlation: AssetCorrelation | None
+    hourly: list[Bars | None]
 
 
-def _read(candle: Candle, work: Work, quoted: bool) -> Seen:
-    instrument_id = candle.instrument_id
-    beside_it = [name for name in TIMEFRAMES if name in work.settings.market.timeframes and name != candle.timeframe]
-    frames = [candle.timeframe, *beside_it]
-    quotes = [QuoteState.key(instrument_id)] if quoted else []
-    stances, _, *found = work.read_all(
-        [
-            Stances.key(instrument_id),
-            FeatureRow.key(instrument_id),
-            *(CandleWindow.key(window_id(instrument_id, frame)) for frame in frames),
-            *quotes,
-        ]
-    )
-    bars = {frame: decode(window.bars) for frame, window in zip(frames, found, strict=False) if window is not None}
-    return Seen(stances, bars, found[-1].quote if quoted and found[-1] is not None else None)
+def _read(closed: CandleClosed, work: Work, quoted: bool) -> Seen:
+    """The row is read to be replaced."""
+    instrument_id, timeframe = closed.candle.instrument_id, closed.candle.timeframe
+    settings = work.settings
+    kept = [name for name in TIMEFRAMES if name in settings.market.timeframes and name != timeframe]
+    frames = {frame: CandleWindow.key(window_id(instrument_id, frame)) for frame in (timeframe, *kept)}
+    model, quote = RegimeModel.key(window_id(instrument_id, timeframe)), QuoteState.key(instrument_id)
+    correlation, watched = AssetCorrelation.key(settings.market.exchange), _watched(settings)
+    asks = bool(watched) and instrument_id == watched[0] and due(closed.close_ms, TIMEFRAME_MS[timeframe]) is not None
+    hourly = [CandleWindow.key(window_id(name, "1h")) for name in watched] if asks else []
+    wanted: list[Key[Any]] = [Stances.key(instrument_id), FeatureRow.key(instrument_id), *frames.values(), *hourly]
+    wanted += [model] * bool(settings.regimes.hmm_states) + [quote] * quoted + [correlation] * asks
+    found: dict[Key[Any], Any] = dict(zip(wanted, work.read_all(wanted), strict=True))
+    quoted_by = found.get(quote)
+    return Seen(
+        found[wanted[0]], {name: decode(found[key].bars) for name, key in frames.items() if found[key] is not None},
+        quoted_by.quote if quoted_by is not None else None, found.get(model), found.get(correlation),
+        [None if found[key] is None else decode(found[key].bars) for key in hourly],
+    )  # fmt: skip
+
+
+def _watched(settings: Settings) -> tuple[str, ...]:
+    """The instruments whose correlation is asked for; none where it is not, or can't be told."""
+    market = settings.market
+    if not settings.regimes.correlation_hours or len(market.symbols) < 2 or "1h" not in market.timeframes:
+        return ()
+    return tuple(f"{market.exchange}:{symbol}" for symbol in market.symbols)
 
 
 def score_signal(received: SignalReceived, work: Work) -> None:
-    instrument_id = received.signal.leg.instrument_id
-    quoted, row, stances = work.read(
-        QuoteState.key(instrument_id), FeatureRow.key(instrument_id), Stances.key(instrument_id)
-    )
-    work.emit(score(received.signal, quoted.quote if quoted else None, row, stances))
+    instrument_id, settings = received.signal.leg.instrument_id, work.settings
+    keys: list[Key[Any]] = [QuoteState.key(instrument_id), FeatureRow.key(instrument_id), Stances.key(instrument_id)]
+    correlation = [AssetCorrelation.key(settings.market.exchange)] if _watched(settings) else []
+    quoted, row, stances, *known = work.read_all([*keys, *correlation])
+    market = at(known[0], row.close_ms, TIMEFRAME_MS[settings.market.traded_timeframe]) if row and known else {}
+    work.emit(score(received.signal, quoted.quote if quoted else None, row, stances, market))
 
 
 def follow_decision(made: DecisionMade, work: Work) -> None:
@@ -95,3 +138,8 @@ def _voices(settings: Settings) -> tuple[Voice, ...]:
         noise = NoiseFilter(**settings.noise.model_dump())
         known = _built[id(settings)] = (settings, voices(settings.strategies, noise))
     return known[1]
+
+
+def _asked(settings: Settings) -> Asked:
+    regimes = settings.regimes
+    return Asked(regimes.hmm_states, regimes.hmm_fit_bars, regimes.hmm_refit_bars)

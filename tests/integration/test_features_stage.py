@@ -116,7 +116,7 @@ def test_without_other_timeframes_the_row_is_there_all_the_same(opened: Open) ->
     assert not {"deviation_5m_20", "spike"} & set(row(floor).values)
 
 
-@pytest.mark.parametrize(("noise", "documents"), [("off", 5), ("breakout", 6)])
+@pytest.mark.parametrize(("noise", "documents"), [("off", 6), ("breakout", 7)])
 def test_a_bar_is_one_read_round_one_commit_and_reads_the_quote_only_for_a_filter(
     opened: Open, noise: str, documents: int
 ) -> None:

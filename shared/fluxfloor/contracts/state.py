@@ -133,6 +133,39 @@ class FeatureRow(Document):
     values: dict[str, float]
 
 
+class RegimeModel(Document):
+    """The hidden Markov model of one instrument's trend, from the bars before `epoch_ms`; the id is the window's.
+
+    States go from the steepest fall to the steepest rise; the matrix lies row after row. It follows from the bars and
+    from what was asked for, so that one that is lost, or of another asking, is fitted again to the same.
+    """
+
+    collection: ClassVar[str] = "regime_models"
+    owner: ClassVar[str] = "features"
+
+    asked: str  # the model's definition and its settings
+    epoch_ms: UtcMs
+    last_open_ms: UtcMs  # of the last bar it was fitted on
+    fitted_bars: int
+    fitted_on: str  # digest of what it was fitted on
+    start: tuple[float, ...]
+    transition: tuple[float, ...]
+    mean: tuple[float, ...]  # in deviations of a walk without a trend
+    variance: tuple[float, ...]
+    log_likelihood: float
+    converged: bool
+
+
+class AssetCorrelation(Document):
+    """How much the market's instruments move as one; the id is the exchange. Hour by hour, the newest last."""
+
+    collection: ClassVar[str] = "asset_correlations"
+    owner: ClassVar[str] = "features"
+
+    as_of_ms: tuple[UtcMs, ...] = ()
+    means: tuple[float, ...] = ()
+
+
 # --- cerebro -----------------------------------------------------------------------------------------------------
 
 

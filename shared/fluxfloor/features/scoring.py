@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Quote
 from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.state import FeatureRow, Stances
 from fluxfloor.features.positions import holding_key, mean_edge
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
-def score(signal: Signal, quote: Quote | None, row: FeatureRow | None, stances: Stances | None) -> SignalScored:
-    """All of the signal's first instrument. What is not known is left out, and refusing for it is Cerebro's part."""
+
+def score(
+    signal: Signal, quote: Quote | None, row: FeatureRow | None, stances: Stances | None,
+    market: Mapping[str, float] = NOTHING,
+) -> SignalScored:  # fmt: skip
+    """All of the signal's first instrument, and what `market` says of the whole beside its row. What is not known is
+    left out, and refusing for it is Cerebro's part."""
     key = holding_key(signal.portfolio_id, signal.strategy_id)
     return SignalScored(
         signal=signal,
         quote=quote,
-        features=row.values if row else {},
+        features={**row.values, **market} if row else {},
         features_version=row.features_version if row else "",
         bar_close_ms=row.close_ms if row else None,
         mean_edge=mean_edge(stances.holdings.get(key)) if stances else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from fluxfloor.contracts.events import CandleClosed, RiskRaised
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Quote
 from fluxfloor.contracts.signals import Action, Leg, OrderType, Signal
 from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
+from fluxfloor.features import second_opinion
 from fluxfloor.features.compute import Bars, FeatureSet, compute
 from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.positions import holding_key, split_key, with_holding
@@ -51,10 +52,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What else is known on a bar's close: features from other timeframes, and the newest quote."""
+    """What else is known on a bar's close: features from other timeframes and of the second opinion, and the newest
+    quote. contradicted_share: what is left of an entry's size where the second opinion contradicts the regime."""
 
     features: Mapping[str, float] = field(default_factory=dict)
     quote: Quote | None = None
+    contradicted_share: Decimal = Decimal(1)
 
 
 ALONE = Around()
@@ -106,16 +109,17 @@ def hear(
     row, values = None, None
     if isinstance(features, FeatureSet):
         values = {**features.values, **around.features}
+        values.update(second_opinion.compared(values))
         row = FeatureRow(
             id=candle.instrument_id, close_ms=closed.close_ms, features_version=features.version, values=values
         )
-    stances, signals, filtered = _speak(closed, values, stances, speakers, now_ms, around.quote)
+    stances, signals, filtered = _speak(closed, values, stances, speakers, now_ms, around)
     return Heard(stances, row, signals, filtered)
 
 
 def _speak(
     closed: CandleClosed, values: dict[str, float] | None, stances: Stances, speakers: tuple[Voice, ...], now_ms: int,
-    quote: Quote | None,
+    around: Around,
 ) -> tuple[Stances, tuple[Signal, ...], tuple[RiskRaised, ...]]:  # fmt: skip
     signals, filtered = [], []
     by_key = {voice.key: voice for voice in speakers if voice.speaks_on(closed.candle.instrument_id)}
@@ -123,13 +127,14 @@ def _speak(
         voice, before = by_key.get(key), stances.holdings.get(key, Holding())
         holding = _brought_up(before, voice, closed)
         wish = _wish(voice, values, closed.candle, holding)
-        noise = _noise(voice, wish, values, closed, quote, now_ms)
+        noise = _noise(voice, wish, values, closed, around.quote, now_ms)
         if noise is not None:
             filtered.append(noise)
             wish = None
         if isinstance(wish, Trail):
             holding = trailed(holding, exact(wish.stop_price))
         elif wish is not None:
+            wish = _doubted(wish, values, around.contradicted_share)
             signal = _signal(key, wish, voice, holding, closed, now_ms)
             pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)
             holding = holding.model_copy(update={"pending": {**holding.pending, signal.signal_id: pending}})
@@ -169,6 +174,15 @@ def _noise(
         return None
     strategy_id = split_key(voice.key)[1]
     return held_back(voice.noise, voice.breakout, strategy_id, values, closed, quote, now_ms)
+
+
+def _doubted(wish: Wish, values: dict[str, float] | None, share: Decimal) -> Wish:
+    """An entry says what contradicts it first, and is the smaller for it if the settings want that."""
+    told = second_opinion.told(values or {})
+    if not told or wish.action is not Action.ENTRY:
+        return wish
+    size = wish.size_factor * float(share)
+    return replace(wish, size_factor=size, explanation={"second_opinion": told, **wish.explanation})
 
 
 def _awake(holding: Holding, closed: CandleClosed) -> Holding:

@@ -73,8 +73,9 @@ ORDER = OperationCounts(
 # he is not told twice.
 COMPARED = OperationCounts(steps=1, reads=2, rounds=4)
 TOLD = OperationCounts(steps=1, kept=1)
-# A traded bar's features also look at the windows of the timeframes beside it, and verify them.
-BESIDE = OperationCounts(reads=2, writes=2)
+# A traded bar's features also look at the windows of the timeframes beside it and at its regime's model, and verify
+# them.
+BESIDE = OperationCounts(reads=3, writes=3)
 FACTS: dict[str, dict[str, dict[str, float]]] = {
     # Upper bounds: every signal becomes an order that is reported open and filled; a position is open at every bar.
     SIGNAL: {

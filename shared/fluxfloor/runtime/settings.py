@@ -22,6 +22,7 @@ from fluxfloor.errors import Misconfigured
 
 PREFIX = "FLUXFLOOR__"
 FILE_VARIABLE = "FLUXFLOOR_SETTINGS"
+HMM_TREND_BARS = 50  # that the second opinion looks at beyond those it is fitted on
 
 
 class Section(BaseModel):
@@ -72,6 +73,25 @@ class NoiseSettings(Section):
     closing_minutes: int = Field(default=15, ge=0, le=390)
     gap: float = Field(default=0.02, gt=0, le=1)
     sessions: Literal["always", "us-equities"] = "always"
+
+
+class RegimeSettings(Section):
+    """What stands beside the rule that names the regime: a hidden Markov model, and how much the market moves as one.
+
+    Neither changes a size unless told to: a backtest's compiled loop has neither, and would no longer trade the same.
+    """
+
+    hmm_states: int = Field(default=3, ge=0, le=5)  # 0: no second opinion
+    hmm_fit_bars: int = Field(default=300, ge=100, le=4_000)
+    hmm_refit_bars: int = Field(default=96, ge=1, le=4_000)
+    contradicted_share: Number = Field(default=Decimal(1), gt=0, le=1)
+    correlation_hours: int = Field(default=50, ge=0, le=400)  # 0: not asked
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.hmm_states == 1 or 0 < self.correlation_hours < 10:
+            raise ValueError("hmm_states must be 0 or at least 2, correlation_hours 0 or at least 10")
+        return self
 
 
 class StrategySettings(Section):
@@ -171,6 +191,7 @@ class Settings(Section):
     google: GoogleSettings = GoogleSettings()
     market: MarketSettings = MarketSettings()
     noise: NoiseSettings = NoiseSettings()
+    regimes: RegimeSettings = RegimeSettings()
     strategies: dict[Ident, StrategySettings] = Field(
         default_factory=lambda: {
             name: StrategySettings(plugin=name) for name in ("trend", "mean_reversion", "breakout")
@@ -187,6 +208,11 @@ class Settings(Section):
     def _consistent(self) -> Self:
         if self.mode == "live" and not self.live_confirmed:
             raise ValueError("mode 'live' also needs live_confirmed = true")
+        looks_back = self.regimes.hmm_fit_bars + self.regimes.hmm_refit_bars + HMM_TREND_BARS
+        if self.regimes.hmm_states and looks_back > self.market.window_bars:
+            raise ValueError(
+                f"regimes: hmm_fit_bars and hmm_refit_bars need a market.window_bars of at least {looks_back}"
+            )
         for name, portfolio in self.portfolios.items():
             if portfolio.account not in self.accounts:
                 raise ValueError(f"portfolios.{name}.account: {portfolio.account!r} is not in [accounts]")

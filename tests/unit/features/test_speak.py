@@ -269,3 +269,38 @@ def test_what_is_not_known_is_left_out_of_the_score() -> None:
         None,
         None,
     )
+
+
+DOUBTED = {"hmm_down": 0.9, "hmm_sideways": 0.1, "hmm_up": 0.0}
+
+
+def doubted(share: str, action: Action = Action.ENTRY) -> Signal:
+    """What is wished where a sure model says another thing than the rule."""
+    rule = compute(bars(), closed().candle.open_ms)
+    assert isinstance(rule, FeatureSet)
+    around = Around({**DOUBTED, "regime": 1.0}, contradicted_share=Decimal(share))
+    held = Stances(id=SYMBOL, holdings={KEY: Holding(lots=5, average_price=Decimal(100))})
+    before = held if action is Action.EXIT else None
+    (signal,) = hear(closed(), bars(), before, (Voice(KEY, Always(action)),), NOW_MS, around).signals
+    return signal
+
+
+def test_an_entry_that_the_second_opinion_contradicts_says_so_and_keeps_its_size() -> None:
+    assert doubted("1").explanation["second_opinion"] == "down 90%, the rule says up"
+    assert next(iter(doubted("1").explanation)) == "second_opinion"
+    assert doubted("1").size_factor == 1
+
+
+def test_its_size_is_cut_where_the_settings_ask_for_it() -> None:
+    assert doubted("0.5").size_factor == Decimal("0.5")
+
+
+def test_an_exit_is_never_doubted() -> None:
+    assert "second_opinion" not in doubted("0.5", Action.EXIT).explanation
+    assert doubted("0.5", Action.EXIT).size_factor == 1
+
+
+def test_the_row_keeps_what_the_model_says_and_whether_it_contradicts() -> None:
+    row = hear(closed(), bars(), None, (), NOW_MS, Around({**DOUBTED, "regime": 1.0})).row
+    assert row is not None
+    assert (row.values["hmm_down"], row.values["hmm_contradicts"]) == (0.9, 1.0)
