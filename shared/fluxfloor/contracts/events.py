@@ -28,7 +28,7 @@ class CandleClosed(Event):
         return self.candle.instrument_id
 
     def attributes(self) -> dict[str, str]:
-        return {"traded": "true" if self.traded else "false"}
+        return {"traded": "true" if self.traded else "false", "timeframe": self.candle.timeframe}
 
 
 class WebhookArrived(Event):

@@ -5,11 +5,12 @@ Returns, shares and margins are statistics, so they are floats; money made of th
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from pydantic import Field
 
-from fluxfloor.contracts.base import Document, Ident, Model, UtcMs
+from fluxfloor.contracts.base import Document, Ident, Model, Number, UtcMs
 
 MAX_DAYS = 1_260  # five years of trading days, and well inside the store's largest document
 
@@ -25,11 +26,17 @@ class StrategyDays(Document):
     collection: ClassVar[str] = "strategy_days"
     owner: ClassVar[str] = "allocation"
 
+    portfolio_id: Ident
+    strategy_id: Ident
     days: tuple[int, ...] = ()
     returns: tuple[float, ...] = ()
     margin: tuple[float, ...] = ()
     equity: tuple[float, ...] = ()
-    source: str = "floor"  # "floor": from its own fills; "uploaded": from a file
+    source: str = "floor"  # "floor": from its own fills; "uploaded": its older days came from a file
+    capital: Number = Decimal(0)  # what it has since the last day was closed
+    open_profit: Number = Decimal(0)  # of what was open then
+    counted: tuple[str, ...] = ()  # trades of the last days that are in here already: a late one counts once
+    closed_ms: UtcMs = 0
 
 
 class InstrumentDays(Document):

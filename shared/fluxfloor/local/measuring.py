@@ -18,7 +18,7 @@ from fluxfloor.local.counting import CountingFloor, Operations
 from fluxfloor.local.demo import demo_settings, instrument_of, open_recorded, sample
 from fluxfloor.local.replay import SETTLE_MS, Replay
 from fluxfloor.local.webhooks import DEMO_SENDER, RecordedWebhook
-from fluxfloor.reporting.operations import BAR, SIGNAL, WATCHED_BAR, Counts, OperationCounts, by_design
+from fluxfloor.reporting.operations import BAR, DAILY_BAR, SIGNAL, WATCHED_BAR, Counts, OperationCounts, by_design
 from fluxfloor.runtime.settings import Settings
 
 SYMBOL, TIMEFRAME, HOUR_MS = "EUR/USD", "1h", 3_600_000
@@ -116,11 +116,11 @@ def _less(stages: dict[str, OperationCounts], rest: dict[str, OperationCounts]) 
 
 
 def _with_design(counts: dict[str, dict[str, Any]]) -> Counts:
-    """What can't be counted is the design's: processor time, a venue's answer, and bars that are only watched, of
-    which the sample has none."""
+    """What can't be counted is the design's: processor time, a venue's answer, and the bars of which the sample
+    has none."""
     design = by_design()
     told = {cause: _timed(stages, design[cause]) for cause, stages in counts.items()}
-    told[WATCHED_BAR] = design[WATCHED_BAR]
+    told.update((cause, design[cause]) for cause in (WATCHED_BAR, DAILY_BAR))
     missing = set(design) - set(told)
     if missing:
         raise InvariantBroken(f"the measured play never came to {', '.join(sorted(missing))}")

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fluxfloor.reporting.operations import BAR, SIGNAL, WATCHED_BAR, Counts, OperationCounts, by_design
+from fluxfloor.reporting.operations import BAR, DAILY_BAR, SIGNAL, WATCHED_BAR, Counts, OperationCounts, by_design
 from fluxfloor.reporting.prices import DAYS, PRICES, Price
 from fluxfloor.topology import STAGES, TOPICS, StageSpec, subscribers
 
@@ -29,7 +29,7 @@ HEALTH_WINDOW_MIN, HEALTH_LIMIT = 15, 300  # it reads every younger step again a
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What comes in. Bars are those of a traded timeframe, and of others that are only watched."""
+    """What comes in. Bars are those of a traded timeframe, of others that are only watched, and of days."""
 
     signals_per_day: float
     instruments: int = 2
@@ -48,6 +48,7 @@ class Traffic:
             SIGNAL: self.signals_per_day,
             BAR: self.instruments * DAY_MIN / self.traded_min,
             WATCHED_BAR: self.instruments * watched,
+            DAILY_BAR: self.instruments,
             **jobs,
         }
 

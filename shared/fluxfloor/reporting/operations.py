@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from fluxfloor.topology import STAGES, StageSpec
 
-SIGNAL, BAR, WATCHED_BAR = "signal", "bar", "watched bar"
+SIGNAL, BAR, WATCHED_BAR, DAILY_BAR = "signal", "bar", "watched bar", "daily bar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def _scaled(value: Any, times: float) -> Any:
 
 
 Counts = Mapping[str, Mapping[str, OperationCounts]]
-"""Cause -> stage -> what that stage does for one of it. A cause is SIGNAL, BAR, WATCHED_BAR or "<stage>/<job>"."""
+"""Cause -> stage -> what that stage does for one of it. A cause is SIGNAL, a kind of bar or "<stage>/<job>"."""
 
 # One read round, one decision commit, one publish round, and the mark that it was sent. The commit: the claim, a state
 # document, one verified and one verified absent.
@@ -87,7 +87,10 @@ FACTS: dict[str, dict[str, dict[str, float]]] = {
     },
     BAR: {"market": {"candles.closed": 1}, "reconciliation": {"accounts.updated": 1}},
     WATCHED_BAR: {"market": {"candles.closed": 1}},
+    DAILY_BAR: {"market": {"candles.closed": 1}},
 }
+# Which subscriptions to bars a bar of each kind reaches.
+BARS = {BAR: {"traded": "true"}, WATCHED_BAR: {}, DAILY_BAR: {"timeframe": "1d"}}
 ALSO_LOOKS = (
     "execution/sweep",
     "exports/sweep",
@@ -115,7 +118,7 @@ def _flow(cause: str) -> dict[str, OperationCounts]:
             sent.get(topic, 0)
             for sent in stated.values()
             for topic, only in _wants(name)
-            if not (cause == WATCHED_BAR and only.get("traded") == "true")
+            if cause not in BARS or topic != "candles.closed" or only == BARS[cause]
         )
         done = HOP * hops + _first_cause(cause, name) + OperationCounts(published=stated.get(name, {}))
         if name == "execution":
@@ -137,7 +140,7 @@ def _first_cause(cause: str, stage: str) -> OperationCounts:
     """A webhook is a request of its own; a bar is taken inside a run of the pull."""
     if cause == SIGNAL and stage == "ingestion":
         return HOP
-    if cause in (BAR, WATCHED_BAR) and stage == "market":
+    if cause in BARS and stage == "market":
         return HOP + OperationCounts(invocations=-1, wait_ms=200)
     return OperationCounts()
 
@@ -152,6 +155,7 @@ def _job(stage: StageSpec, job: str) -> OperationCounts:
         "market/archive": OperationCounts(reads=12, blob_reads=6, blob_writes=6, cpu_ms=60, rounds=18),
         "dashboard/health": OperationCounts(steps=1, reads=16, writes=4, rounds=3),
         "exports/daily": OperationCounts(reads=200, blob_writes=4, cpu_ms=200, rounds=8),
+        "allocation/days": OperationCounts(steps=1, reads=10, writes=6, cpu_ms=20, rounds=6),
         "reconciliation/sweep": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
     }
     return run + more.get(f"{stage.name}/{job}", OperationCounts())

@@ -47,7 +47,7 @@ class MarketSettings(Section):
 
     exchange: Ident = "kraken"
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")
-    timeframes: tuple[str, ...] = ("15m", "5m", "1h")
+    timeframes: tuple[str, ...] = ("15m", "5m", "1h", "1d")
     traded_timeframe: str = "15m"
     window_bars: int = Field(default=500, ge=500, le=5_000)
     settle_ms: int = Field(default=2_000, ge=0, le=60_000)

@@ -1,0 +1,108 @@
+"""Closes the days: an instrument's when its daily bar has closed, the strategies' at midnight UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from fluxfloor.accounts.book import equity as worth
+from fluxfloor.accounts.strategies import Standing, standings
+from fluxfloor.allocation import days
+from fluxfloor.contracts.events import CandleClosed, TradeClosed
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
+from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.state import Account, CandleWindow, TradeRow
+from fluxfloor.contracts.weights import Allocation, InstrumentDays, StrategyDays
+from fluxfloor.errors import RetryLater
+from fluxfloor.market.window import decode, window_id
+from fluxfloor.ports import Query
+from fluxfloor.runtime.context import Context
+from fluxfloor.runtime.work import Work
+
+MAX_STRATEGIES = 1_000
+MAX_TRADES = 20_000
+
+
+def follow_instrument(closed: CandleClosed, work: Work) -> None:
+    """The whole window is taken, so that a bar that was missed, or came before this stage did, is in it too."""
+    name = closed.candle.instrument_id
+    window, known = work.read(CandleWindow.key(window_id(name, closed.candle.timeframe)), InstrumentDays.key(name))
+    if window is not None:
+        work.write(days.instrument_days(known, name, decode(window.bars)))
+
+
+def close_days(context: Context, tick: Fact) -> None:
+    """Portfolio by portfolio; one that can't be closed yet holds up no other."""
+    waiting = [name for name in context.settings.portfolios if not _closed(context, tick, name)]
+    if waiting:
+        raise RetryLater(f"the books of {', '.join(waiting)} moved while their day was being closed")
+
+
+def _closed(context: Context, tick: Fact, portfolio: str) -> bool:
+    policy = context.read(Policy.key(portfolio))
+    account = context.read(Account.key(policy.account_id)) if policy else None
+    if account is None:
+        return True
+    trades, known = _trades_since(context, account), _known(context, portfolio)
+    own = [name for name, item in context.settings.strategies.items() if item.portfolio == portfolio]
+    names = days.strategy_ids(own, trades, known, standings(account, _rules(context, account)))
+    try:
+        context.step(
+            context.cause(tick.event, tick.event_id, portfolio),
+            lambda _, work: _close(work, portfolio, account, names, trades),
+        )
+    except RetryLater:
+        return False
+    return True
+
+
+def _close(
+    work: Work, portfolio: str, account: Account, names: list[str], trades: Mapping[str, list[TradeClosed]]
+) -> None:
+    """The account must be the one that the trades were read beside: a trade counts either as open or as closed."""
+    now, allocation = work.read(Account.key(account.id), Allocation.key(portfolio))
+    if now is None or now.version != account.version:
+        raise RetryLater(f"account {account.id} moved while its day was being closed")
+    rules = _rules(work, account)
+    held, equity = standings(account, rules), worth(account, rules)
+    records = work.read_all([StrategyDays.key(f"{portfolio}|{name}") for name in names])
+    for name, found in zip(names, records, strict=True):
+        record = found or days.opened(portfolio, name)
+        if days.due(record, work.now_ms):
+            share = allocation.active.weights.get(name, 0.0) if allocation else 1.0
+            capital = equity * Decimal(str(share))
+            here = held.get(name, Standing())
+            made = days.Made(here.open_profit, here.margin, equity, capital, tuple(trades.get(name, ())))
+            work.write(days.closed(record, made, work.now_ms))
+
+
+def _trades_since(context: Context, account: Account) -> dict[str, list[TradeClosed]]:
+    """By strategy, those of the last days."""
+    since_ms = context.now_ms - days.LOOK_BACK_MS
+    query = Query(
+        TradeRow.collection, (("account_id", "==", account.id), ("exit_ms", ">=", since_ms)), order_by="exit_ms",
+        limit=MAX_TRADES,
+    )  # fmt: skip
+    found: dict[str, list[TradeClosed]] = {}
+    for row in context.ports.store.query(query):
+        trade = TradeRow.decode(row.data or {}).trade
+        found.setdefault(trade.strategy_id, []).append(trade)
+    return found
+
+
+def _known(context: Context, portfolio: str) -> list[str]:
+    query = Query(StrategyDays.collection, (("portfolio_id", "==", portfolio),), limit=MAX_STRATEGIES)
+    return [StrategyDays.decode(found.data or {}).strategy_id for found in context.ports.store.query(query)]
+
+
+def _rules(source: Context | Work, account: Account) -> dict[str, Instrument]:
+    """Of all that is held. Raises RetryLater while a catalog lacks any."""
+    found = {}
+    for name in account.positions:
+        catalog = source.reference(InstrumentCatalog.key(name.split(":", 1)[0]))
+        rules = catalog.find(name) if catalog else None
+        if rules is None:
+            raise RetryLater(f"no rules for {name} in any catalog yet")
+        found[name] = rules
+    return found

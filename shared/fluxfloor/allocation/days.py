@@ -1,0 +1,83 @@
+"""A day's return of each strategy and instrument: what allocation and the portfolio's tail are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from fluxfloor.contracts.events import TradeClosed
+from fluxfloor.contracts.money import exact, rounded
+from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays
+from fluxfloor.market.window import CLOSE, OPEN_MS, Bars
+
+DAY_MS = 86_400_000
+LONGEST_CLOSED_DAYS = 5  # from a Thursday's close to the Tuesday after Easter Monday
+LOOK_BACK_MS = 2 * DAY_MS  # a trade may be booked this long after its exit and still count
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one strategy has, as its account says it now, and the capital that it gets from here on. In the account's
+    currency; `trades` are those of the last LOOK_BACK_MS at least, of this strategy."""
+
+    open_profit: Decimal
+    margin: Decimal
+    equity: Decimal
+    capital: Decimal
+    trades: tuple[TradeClosed, ...]
+
+
+def opened(portfolio_id: str, strategy_id: str) -> StrategyDays:
+    """Nothing known yet."""
+    return StrategyDays(id=f"{portfolio_id}|{strategy_id}", portfolio_id=portfolio_id, strategy_id=strategy_id)
+
+
+def due(record: StrategyDays, now_ms: int) -> bool:
+    return record.closed_ms // DAY_MS < now_ms // DAY_MS
+
+
+@exact
+def closed(record: StrategyDays, made: Made, now_ms: int) -> StrategyDays:
+    """With the day that ended last before `now_ms`. The first time only sets the start: there is no return before it.
+    Where days were missed, all of their profit is in the one that is closed."""
+    fresh = [trade for trade in made.trades if trade.trade_id not in record.counted]
+    profit = sum((trade.profit for trade in fresh), Decimal(0)) + made.open_profit - record.open_profit
+    known = record.model_copy(
+        update={
+            "capital": rounded(made.capital), "open_profit": rounded(made.open_profit), "closed_ms": now_ms,
+            "counted": tuple(sorted(t.trade_id for t in made.trades if t.exit_ms >= now_ms - LOOK_BACK_MS)),
+        }
+    )  # fmt: skip
+    if not record.closed_ms or record.capital <= 0:
+        return known
+    day = (float(profit / record.capital), float(made.margin), float(made.equity))
+    return _with_day(known, now_ms // DAY_MS - 1, day)
+
+
+def _with_day(record: StrategyDays, day: int, values: tuple[float, float, float]) -> StrategyDays:
+    columns = (record.returns, record.margin, record.equity)
+    longer = [(*column, value)[-MAX_DAYS:] for column, value in zip(columns, values, strict=True)]
+    return record.model_copy(
+        update={
+            "days": (*record.days, day)[-MAX_DAYS:], "returns": longer[0], "margin": longer[1], "equity": longer[2],
+        }
+    )  # fmt: skip
+
+
+def strategy_ids(*sources: Iterable[str]) -> list[str]:
+    return sorted({name for source in sources for name in source})
+
+
+def instrument_days(record: InstrumentDays | None, instrument_id: str, daily: Bars) -> InstrumentDays:
+    """With the returns of daily bars, (n, 6), sorted; close to close, over weekends and holidays but over no longer
+    gap. Days that the bars no longer have stay."""
+    known = dict(zip(record.days, record.returns, strict=True)) if record is not None else {}
+    day, close = (daily[:, OPEN_MS] // DAY_MS).astype(np.int64), daily[:, CLOSE]
+    follows = np.flatnonzero(np.diff(day) <= LONGEST_CLOSED_DAYS) + 1
+    known.update(zip(day[follows].tolist(), (close[follows] / close[follows - 1] - 1).tolist(), strict=True))
+    kept = sorted(known)[-MAX_DAYS:]
+    base = record or InstrumentDays(id=instrument_id)
+    return base.model_copy(update={"days": tuple(kept), "returns": tuple(known[name] for name in kept)})
