@@ -67,13 +67,13 @@ def _close(
     rules = _rules(work, account)
     held, equity = standings(account, rules), worth(account, rules)
     records = work.read_all([StrategyDays.key(f"{portfolio}|{name}") for name in names])
+    beside = max((found for found in records if found), key=lambda found: found.closed_ms, default=None)
     for name, found in zip(names, records, strict=True):
-        record = found or days.opened(portfolio, name)
+        share = Decimal(str(allocation.active.weights.get(name, 0.0))) if allocation else Decimal(1)
+        record = found or days.opened(portfolio, name, share, beside)
         if days.due(record, work.now_ms):
-            share = allocation.active.weights.get(name, 0.0) if allocation else 1.0
-            capital = equity * Decimal(str(share))
             here = held.get(name, Standing())
-            made = days.Made(here.open_profit, here.margin, equity, capital, tuple(trades.get(name, ())))
+            made = days.Made(here.open_profit, here.margin, equity, share, tuple(trades.get(name, ())))
             work.write(days.closed(record, made, work.now_ms))
 
 

@@ -26,13 +26,19 @@ class Made:
     open_profit: Decimal
     margin: Decimal
     equity: Decimal
-    capital: Decimal
+    share: Decimal  # of the equity, that it may have at work
     trades: tuple[TradeClosed, ...]
 
 
-def opened(portfolio_id: str, strategy_id: str) -> StrategyDays:
-    """Nothing known yet."""
-    return StrategyDays(id=f"{portfolio_id}|{strategy_id}", portfolio_id=portfolio_id, strategy_id=strategy_id)
+@exact
+def opened(portfolio_id: str, strategy_id: str, share: Decimal, beside: StrategyDays | None) -> StrategyDays:
+    """A strategy that is new. `beside` is another one whose days are kept already: then this one has held nothing
+    until the last of them was closed, and its first day counts."""
+    return StrategyDays(
+        id=f"{portfolio_id}|{strategy_id}", portfolio_id=portfolio_id, strategy_id=strategy_id,
+        closed_ms=beside.closed_ms if beside else 0, account_equity=beside.account_equity if beside else Decimal(0),
+        capital=rounded(beside.account_equity * share) if beside else Decimal(0),
+    )  # fmt: skip
 
 
 def due(record: StrategyDays, now_ms: int) -> bool:
@@ -47,7 +53,8 @@ def closed(record: StrategyDays, made: Made, now_ms: int) -> StrategyDays:
     profit = sum((trade.profit for trade in fresh), Decimal(0)) + made.open_profit - record.open_profit
     known = record.model_copy(
         update={
-            "capital": rounded(made.capital), "open_profit": rounded(made.open_profit), "closed_ms": now_ms,
+            "account_equity": made.equity, "capital": rounded(made.equity * made.share),
+            "open_profit": rounded(made.open_profit), "closed_ms": now_ms,
             "counted": tuple(sorted(t.trade_id for t in made.trades if t.exit_ms >= now_ms - LOOK_BACK_MS)),
         }
     )  # fmt: skip

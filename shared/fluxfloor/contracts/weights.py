@@ -33,7 +33,8 @@ class StrategyDays(Document):
     margin: tuple[float, ...] = ()
     equity: tuple[float, ...] = ()
     source: str = "floor"  # "floor": from its own fills; "uploaded": its older days came from a file
-    capital: Number = Decimal(0)  # what it has since the last day was closed
+    account_equity: Number = Decimal(0)  # when the last day was closed
+    capital: Number = Decimal(0)  # what it has since then
     open_profit: Number = Decimal(0)  # of what was open then
     counted: tuple[str, ...] = ()  # trades of the last days that are in here already: a late one counts once
     closed_ms: UtcMs = 0

@@ -29,6 +29,7 @@ from fluxfloor.topology import STAGES
 from fluxfloor.webapi.settled import apply_settings
 
 SETTLE_MS = 2_000
+DAY_MS = 86_400_000
 AFTERMATH_MS = 15 * 60_000  # how long the floor goes on after the last bar, so that everything ends
 SWEEP_BARS = 24  # books are compared with the venue every so many bars
 
@@ -73,8 +74,11 @@ class Replay:
         started = time.perf_counter()
         self.begin()
         moments = list(self.recording.moments())
-        bars = 0
+        bars, day = 0, self.clock.now_ms() // DAY_MS
         for done, (at_ms, hook) in enumerate(moments):
+            if at_ms // DAY_MS > day:
+                day = at_ms // DAY_MS
+                self._close_day(day * DAY_MS)
             self.floor.drain(until_ms=at_ms)
             self.clock.advance_to(at_ms)
             self.floor.tick("market", "pull", at_ms)
@@ -97,6 +101,13 @@ class Replay:
         self.floor.tick("market", "catalog")
         self.floor.tick("reconciliation", "sweep")
         self.floor.drain()
+
+    def _close_day(self, midnight_ms: int) -> None:
+        """Where the floor keeps days. Marks are those of the last bar before midnight."""
+        if "allocation" in self.floor.runners:
+            self.floor.drain(until_ms=midnight_ms)
+            self.clock.advance_to(midnight_ms)
+            self.floor.tick("allocation", "days", midnight_ms)
 
     def _finish(self) -> None:
         """Lets orders that rest come to their look-ups, then compares the books twice: a difference must show."""

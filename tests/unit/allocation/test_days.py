@@ -1,0 +1,88 @@
+"""A strategy's day: what its trades and what it holds made, over the capital it had."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from fluxfloor.allocation import days
+from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays
+
+from tests.support.trades import trade
+
+DAY = days.DAY_MS
+MIDNIGHT = 20_000 * DAY
+
+
+def made(open_profit: str = "0", share: str = "1", trades: tuple[int, ...] = (), at_ms: int = MIDNIGHT) -> days.Made:
+    closed = tuple(trade(number, exit_ms=at_ms - 60_000).trade for number in trades)
+    return days.Made(Decimal(open_profit), Decimal(500), Decimal(10_000), Decimal(share), closed)
+
+
+def opened(beside: StrategyDays | None = None) -> StrategyDays:
+    return days.opened("main", "trend", Decimal("0.5"), beside)
+
+
+def started(**first: str) -> StrategyDays:
+    return days.closed(opened(), made(**first), MIDNIGHT)
+
+
+def test_a_strategy_that_comes_later_has_its_first_day_counted_from_nothing() -> None:
+    record = days.closed(opened(beside=started()), made("10", trades=(1,), at_ms=MIDNIGHT + DAY), MIDNIGHT + DAY)
+    assert record.returns == (22.5 / 5_000,)
+
+
+def test_the_first_close_sets_the_start_and_states_no_return() -> None:
+    record = started(open_profit="25")
+    assert (record.days, record.open_profit, record.closed_ms) == ((), Decimal(25), MIDNIGHT)
+
+
+def test_a_day_is_its_trades_and_the_change_of_what_is_open_over_the_capital() -> None:
+    record = days.closed(started(open_profit="25"), made("10", trades=(1, 2), at_ms=MIDNIGHT + DAY), MIDNIGHT + DAY)
+    assert record.days == (20_000,)
+    assert record.returns == (pytest.approx((12.5 + 12.5 + 10 - 25) / 10_000, rel=1e-15),)
+    assert record.margin == (500.0,)
+
+
+def test_a_trade_that_was_counted_does_not_count_again() -> None:
+    once = days.closed(started(), made(trades=(1,), at_ms=MIDNIGHT + DAY), MIDNIGHT + DAY)
+    both = made(trades=(1, 2), at_ms=MIDNIGHT + DAY)
+    assert days.closed(once, both, MIDNIGHT + 2 * DAY).returns == (0.00125, 0.00125)
+
+
+def test_the_capital_is_what_it_had_when_the_day_began() -> None:
+    record = days.closed(started(share="0.2"), made("10", share="0.9"), MIDNIGHT + DAY)
+    assert record.returns == (0.005,)
+
+
+def test_a_strategy_without_capital_has_no_day() -> None:
+    assert days.closed(started(share="0"), made("10"), MIDNIGHT + DAY).days == ()
+
+
+def test_missed_days_are_not_there() -> None:
+    record = days.closed(started(), made("30"), MIDNIGHT + 3 * DAY)
+    assert (record.days, record.returns) == ((20_002,), (0.003,))
+
+
+def test_a_day_is_due_once() -> None:
+    record = started()
+    assert not days.due(record, MIDNIGHT + DAY - 1)
+    assert days.due(record, MIDNIGHT + DAY)
+
+
+def bars(*rows: tuple[int, float]) -> np.ndarray:
+    return np.array([[day * DAY, close, close, close, close, 1.0] for day, close in rows])
+
+
+def test_an_instruments_returns_go_over_weekends_but_over_no_hole() -> None:
+    record = days.instrument_days(None, "x:AAPL", bars((1, 100.0), (2, 110.0), (5, 99.0), (30, 50.0), (31, 60.0)))
+    assert record.days == (2, 5, 31)
+    assert record.returns == pytest.approx((0.1, -0.1, 0.2))
+
+
+def test_days_that_the_bars_have_lost_stay_and_the_oldest_go() -> None:
+    old = InstrumentDays(id="x:AAPL", days=tuple(range(MAX_DAYS)), returns=(0.5,) * MAX_DAYS)
+    record = days.instrument_days(old, "x:AAPL", bars((MAX_DAYS, 100.0), (MAX_DAYS + 1, 101.0)))
+    assert len(record.days) == MAX_DAYS
+    assert (record.days[0], record.days[-1]) == (1, MAX_DAYS + 1)
