@@ -10,7 +10,7 @@ from fluxfloor.contracts.state import RiskBook
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
 
-from functions.cerebro import risk
+from functions.cerebro import knowing, risk
 
 
 def decide(scored: SignalScored, work: Work) -> None:
@@ -22,7 +22,8 @@ def decide(scored: SignalScored, work: Work) -> None:
     if own is not None:
         rules[instrument_id] = own
     style = _style(scored.signal, work.settings)
-    decided = cerebro.decide(scored, book, policy, tuple(halts), rules, work.now_ms, style)
+    knowledge = knowing.known(work, book, policy, instrument_id)
+    decided = cerebro.decide(scored, book, policy, tuple(halts), rules, work.now_ms, style, knowledge=knowledge)
     if decided.book is not None:
         work.write(decided.book)
     work.emit(DecisionMade(decision=decided.decision))

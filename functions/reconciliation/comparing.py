@@ -16,7 +16,8 @@ from fluxfloor.contracts.state import Account, LedgerEntry
 from fluxfloor.errors import FloorError, RetryLater
 from fluxfloor.ports import Ref, Snapshot, VenueBooks
 from fluxfloor.runtime.context import Context
-from fluxfloor.runtime.work import Work, ref_of
+from fluxfloor.runtime.references import ref_of
+from fluxfloor.runtime.work import Work
 
 log = logging.getLogger("fluxfloor.reconciliation")
 AGREED_LATELY_MS = 60_000  # books that agreed so lately are not compared again for every fill

@@ -7,6 +7,7 @@ from typing import Any
 
 from fluxfloor.cerebro.decide import Decided
 from fluxfloor.cerebro.decide import decide as cerebro_decide
+from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.contracts.decisions import Limit
 from fluxfloor.contracts.events import AccountUpdated, PositionView, SignalScored
 from fluxfloor.contracts.instruments import Instrument, Quote
@@ -111,13 +112,14 @@ def reserved(
 
 def decide(
     wish: Signal, on: RiskBook | None = None, under: Policy | None = None, at: Quote | None = None,
-    halts: tuple[Halt | None, ...] = (), now_ms: int = AT_MS, no_quote: bool = False, style: str = "", **scored: Any,
+    halts: tuple[Halt | None, ...] = (), now_ms: int = AT_MS, no_quote: bool = False, style: str = "",
+    knowledge: Knowledge = NOTHING_KNOWN, **scored: Any,
 ) -> Decided:  # fmt: skip
     """By default on a fresh book of 10,000 under kraken-mvp, with a quote of now around 50,000."""
     rules = RULES[wish.leg.instrument_id]
     seen = None if no_quote else at or quote(rules=rules)
     fact = SignalScored(signal=wish, quote=seen, **scored)
-    return cerebro_decide(fact, on or book(), under or policy(), halts, RULES, now_ms, style)
+    return cerebro_decide(fact, on or book(), under or policy(), halts, RULES, now_ms, style, knowledge=knowledge)
 
 
 def limit(decided: Decided, name: str) -> Limit:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro.checks import Refusal
+from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.contracts.decisions import Reason
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Instrument
@@ -27,6 +28,7 @@ class Case:
     instruments: dict[str, Instrument]
     style: str  # what kind of strategy speaks: its plug-in, where it is one of the floor's own
     now_ms: int
+    knowledge: Knowledge = NOTHING_KNOWN
 
     @property
     def signal(self) -> Signal:

@@ -10,6 +10,7 @@ from fluxfloor.cerebro import checks, explain
 from fluxfloor.cerebro.case import Case, wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized, enter
+from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.cerebro.leaving import Leaving, leave
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.decisions import Decision, Reason, Verdict
@@ -40,16 +41,18 @@ def decide(
     instruments: dict[str, Instrument],
     now_ms: int,
     style: str = "",
+    *,
+    knowledge: Knowledge = NOTHING_KNOWN,
 ) -> Decided:
     """`instruments` holds the rules of the signal's instrument, if it is known, and of everything in the book, by id.
 
-    `style` is what kind of strategy speaks (its plug-in); by default its id tells. Raises RetryLater where another
-    signal, stated together with this one, has to be decided first.
+    `style` is what kind of strategy speaks (its plug-in); by default its id tells. `knowledge` is what else is known,
+    by default nothing. Raises RetryLater where another signal, stated together with this one, has to be decided first.
     """
     book = books.rolled(book, now_ms) if book is not None else None
     known = instruments.get(scored.signal.leg.instrument_id)
     try:
-        case = _case(scored, book, policy, halts, instruments, style or scored.signal.strategy_id, now_ms)
+        case = _case(scored, book, policy, halts, instruments, style or scored.signal.strategy_id, now_ms, knowledge)
         checks.understood(case.signal)
         wish = wanted(case)
         if wish.action is Action.EXIT:
@@ -67,6 +70,7 @@ def _case(
     instruments: dict[str, Instrument],
     style: str,
     now_ms: int,
+    knowledge: Knowledge,
 ) -> Case:
     portfolio = scored.signal.portfolio_id
     if policy is None:
@@ -75,7 +79,7 @@ def _case(
         raise Refusal(Reason.UNKNOWN_PORTFOLIO, f"portfolio {portfolio} has no book yet: its account is not reconciled")
     if scored.signal.leg.instrument_id not in instruments:
         raise Refusal(Reason.UNKNOWN_INSTRUMENT, f"{scored.signal.leg.instrument_id} is in no venue's catalog")
-    return Case(scored, book, policy, halts, instruments, style, now_ms)
+    return Case(scored, book, policy, halts, instruments, style, now_ms, knowledge)
 
 
 # --- the answer --------------------------------------------------------------------------------------------------

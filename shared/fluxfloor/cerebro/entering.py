@@ -9,7 +9,8 @@ from fluxfloor.cerebro import checks, words
 from fluxfloor.cerebro import prices as pricing
 from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
-from fluxfloor.cerebro.limits import Entry, waterfall
+from fluxfloor.cerebro.entry import Entry
+from fluxfloor.cerebro.limits import waterfall
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.decisions import Limit, Reason
 from fluxfloor.contracts.instruments import Instrument
@@ -45,7 +46,7 @@ def enter(case: Case, wish: Wanted) -> Sized:
     target = pricing.take_profit_ticks(case.leg, long, prices, rules)
     entry = Entry(
         case.signal.strategy_id, "reversion" in case.style, long, case.book, limits, rules, case.instruments, prices,
-        stop, wish.size, case.signal.size_factor,
+        stop, wish.size, case.signal.size_factor, case.knowledge,
     )  # fmt: skip
     lots, sized = waterfall(entry)
     lots, steps = _at_least(rules, prices, lots, (slipped.limit, *sized))

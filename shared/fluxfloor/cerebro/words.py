@@ -11,6 +11,7 @@ from fluxfloor.contracts.instruments import Instrument
 CENT, MILLI = Decimal("0.01"), Decimal("0.001")
 LIMITS = {
     Reason.REQUESTED_SIZE: "the size asked for",
+    Reason.STRATEGY_BUDGET: "the strategy's budget",
     Reason.RISK_PER_TRADE: "the risk per trade",
     Reason.POSITION_CAP: "the position cap",
     Reason.EXPOSURE_CAP: "the exposure cap",

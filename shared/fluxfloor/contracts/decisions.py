@@ -37,6 +37,7 @@ class Reason(StrEnum):
     DAILY_LOSS = "daily_loss"
     DRAWDOWN = "drawdown"
     OPEN_POSITIONS = "open_positions"
+    STRATEGY_BUDGET = "strategy_budget"
     RISK_PER_TRADE = "risk_per_trade"
     POSITION_CAP = "position_cap"
     EXPOSURE_CAP = "exposure_cap"

@@ -28,13 +28,13 @@ from fluxfloor.ports import Commit, Data, Delivery, Query, Ref
 from fluxfloor.runtime import tracing
 from fluxfloor.runtime.context import Context, Ports, Taken
 from fluxfloor.runtime.logging import redact
+from fluxfloor.runtime.references import References, ref_of
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.runtime.versions import code_versions
-from fluxfloor.runtime.work import Work, ref_of
+from fluxfloor.runtime.work import Work
 
 MAX_CONFLICTS = 40  # then the message is nacked, and its back-off spreads the crowd
 MAX_ATTEMPTS = 15  # deliveries of a message that keeps failing, before a person has to look
-REFERENCE_TTL_MS = 60_000
 SWEEP_GRACE_MS = 30_000  # younger unsent steps are most likely being sent right now
 SWEEP_LIMIT = 200
 SWEEP_PAGES = 20
@@ -57,7 +57,7 @@ class Runner:
         self.ports = ports
         self.committed = 0  # steps that this runner committed itself
         self._counting = threading.Lock()
-        self._references: dict[Ref, tuple[int, Any]] = {}
+        self.references = References(ports.store, ports.clock)
         self._home = stage.spec.databases[0]
         self._versions = {**code_versions(), "settings": ports.settings.digest()}
 
@@ -134,7 +134,7 @@ class Runner:
         """
         for _ in range(MAX_CONFLICTS):
             now_ms = self.ports.clock.now_ms()
-            work = Work(self.stage.name, fact, self.ports.store, now_ms, self.reference, self.ports.settings)
+            work = Work(self.stage.name, fact, self.ports.store, now_ms, self.references, self.ports.settings)
             try:
                 decide(fact.event, work)
                 claim, step, commit = work.step(self._home, self._versions, also)
@@ -224,15 +224,7 @@ class Runner:
         return None if found.data is None else key.kind.decode(found.data)
 
     def reference(self, key: Key[Any]) -> Any:
-        """A miss is asked again at once: absence is usually a start-up order, not a fact to remember."""
-        ref, now_ms = ref_of(key), self.ports.clock.now_ms()
-        cached = self._references.get(ref)
-        if cached is not None and now_ms - cached[0] < REFERENCE_TTL_MS:
-            return cached[1]
-        found = self.read(key)
-        if found is not None:
-            self._references[ref] = (now_ms, found)
-        return found
+        return self.references.one(key)
 
     # --- when it goes wrong --------------------------------------------------------------------------------------
 

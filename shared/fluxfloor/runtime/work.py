@@ -6,7 +6,7 @@ precondition for everything that was read: unchanged if it was there, still abse
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 from fluxfloor.contracts.base import Document, Event, Key
@@ -15,6 +15,7 @@ from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import JOURNAL, Step, Timer, claim_id
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.ports import Commit, Data, Ref, Snapshot, Store
+from fluxfloor.runtime.references import References, ref_of
 from fluxfloor.runtime.settings import Settings
 
 A = TypeVar("A", bound=Document)
@@ -25,25 +26,20 @@ D = TypeVar("D", bound=Document)
 ANYBODY = "*"  # owner of what every stage may create
 PEOPLE = "api"  # the stage they act through: what anybody may create, only a person removes
 MAX_FACTS = 200  # a Firestore batch takes 500 writes, a document 1 MiB; a step that states more is a mistake
-Lookup = Callable[[Key[Any]], Any]
-
-
-def ref_of(key: Key[Any]) -> Ref:
-    return Ref(key.kind.collection, key.id, key.kind.database)
 
 
 class Work:
     """Lives for one attempt at one step. Not shared between threads."""
 
     def __init__(
-        self, stage: str, fact: Fact, store: Store, now_ms: int, reference: Lookup, settings: Settings
+        self, stage: str, fact: Fact, store: Store, now_ms: int, references: References, settings: Settings
     ) -> None:
         self.stage = stage
         self.fact = fact
         self.now_ms = now_ms
         self.settings = settings
         self._store = store
-        self._reference = reference
+        self._references = references
         self._read: dict[Ref, Snapshot] = {}
         self._writes: dict[Ref, Data] = {}
         self._creates: dict[Ref, Data] = {}
@@ -82,8 +78,12 @@ class Work:
 
     def reference(self, key: Key[A]) -> A | None:
         """Reference data that changes rarely (an instrument catalog): cached, and not verified by the commit."""
-        found: A | None = self._reference(key)
+        found: A | None = self._references.one(key)
         return found
+
+    def references(self, keys: Sequence[Key[Any]]) -> list[Any]:
+        """Reference data that changes about once a day and may be missing: one round, cached for ten minutes."""
+        return self._references.many(keys)
 
     # --- deciding ------------------------------------------------------------------------------------------------
 

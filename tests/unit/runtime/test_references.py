@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.policy import PRESETS, Policy
-from fluxfloor.runtime.runner import REFERENCE_TTL_MS, Runner
+from fluxfloor.runtime.references import SLOW_TTL_MS, TTL_MS
+from fluxfloor.runtime.runner import Runner
 from fluxfloor.runtime.work import Work
 
 from tests.support.runtime_lab import Lab, heard, said
@@ -25,7 +26,7 @@ def test_a_reference_is_read_once_a_minute(lab: Lab) -> None:
     lab.put(policy("kraken-mvp"))
     assert preset(lab) == "kraken-mvp"
     lab.put(policy("fluxhero"))
-    lab.later(REFERENCE_TTL_MS - 1)
+    lab.later(TTL_MS - 1)
     assert preset(lab) == "kraken-mvp"
     assert lab.store.reading.calls == 1
     lab.later(1)
@@ -57,3 +58,27 @@ def test_a_reference_is_not_verified_by_the_commit(lab: Lab) -> None:
     lab.store.committing.before = [lambda: lab.put(policy("fluxhero"))]
     lab.handle(heard())
     assert lab.store.committing.calls == 1
+
+
+def many(lab: Lab) -> list[str | None]:
+    found = lab.runner.references.many([Policy.key("main"), Policy.key("other")])
+    return [item.preset if item else None for item in found]
+
+
+def test_several_references_are_one_round_and_a_miss_among_them_is_remembered(lab: Lab) -> None:
+    lab.put(policy("kraken-mvp"))
+    assert many(lab) == ["kraken-mvp", None]
+    lab.later(SLOW_TTL_MS - 1)
+    assert many(lab) == ["kraken-mvp", None]
+    assert lab.store.reading.calls == 1
+
+
+def test_a_reference_that_kept_its_version_stays_the_same_object(lab: Lab) -> None:
+    lab.put(policy("kraken-mvp"))
+    (before,) = lab.runner.references.many([KEY])
+    lab.later(SLOW_TTL_MS)
+    (after,) = lab.runner.references.many([KEY])
+    assert after is before
+    lab.put(policy("fluxhero"))
+    lab.later(SLOW_TTL_MS)
+    assert lab.runner.references.many([KEY])[0].preset == "fluxhero"

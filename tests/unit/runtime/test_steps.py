@@ -258,7 +258,7 @@ def test_ids_of_facts_and_timers_are_the_same_on_every_try(lab: Lab) -> None:
 
     tries = []
     for _ in range(2):
-        work = Work("cerebro", heard(), lab.store, NOW_MS, lab.runner.reference, lab.ports.settings)
+        work = Work("cerebro", heard(), lab.store, NOW_MS, lab.runner.references, lab.ports.settings)
         stating(None, work)
         tries.append(([fact.event_id for fact in work.facts], [timer.timer_id for timer in work.timers]))
     assert tries[0] == tries[1]

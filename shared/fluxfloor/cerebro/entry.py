@@ -1,0 +1,59 @@
+"""One entry as the limits look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+
+from fluxfloor.cerebro import book as books
+from fluxfloor.cerebro import words
+from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
+from fluxfloor.cerebro.prices import Prices
+from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.policy import Limits
+from fluxfloor.contracts.signals import Size
+from fluxfloor.contracts.state import RiskBook
+
+ONE, ZERO = Decimal(1), Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the limits look at. `reverts`: is the strategy one of mean reversion? Prices in ticks of `rules`."""
+
+    strategy_id: str
+    reverts: bool
+    long: bool
+    book: RiskBook
+    limits: Limits
+    rules: Instrument
+    instruments: dict[str, Instrument]
+    prices: Prices
+    stop_ticks: int
+    requested: Size | None
+    size_factor: Decimal = ONE
+    knowledge: Knowledge = NOTHING_KNOWN
+
+    @property
+    def price(self) -> Decimal:
+        """The dearest it is expected to fill at: what exposure is measured with."""
+        return self.rules.price(self.prices.high)
+
+    @property
+    def distance(self) -> Decimal:
+        """What a unit loses between the farther end of the entry and the stop."""
+        worst = self.prices.high if self.long else self.prices.low
+        return self.rules.price(abs(worst - self.stop_ticks))
+
+    def lots_for(self, money: Decimal, per_unit: Decimal) -> int:
+        """How many whole lots `money` covers at `per_unit` of quote currency a unit; never negative."""
+        if money <= 0 or per_unit <= 0:
+            return 0
+        return int((money / (per_unit * self.rules.lot_size)).to_integral_value(ROUND_FLOOR))
+
+    @property
+    def slot(self) -> str:
+        return books.position_key(self.strategy_id, self.rules.instrument_id)
+
+    def money(self, amount: Decimal) -> str:
+        return words.money(amount, self.book.currency)

@@ -1,0 +1,84 @@
+"""The days of several instruments beside each other: what a book would have made on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scenarios:
+    """returns: (instruments, days) fractions, close to close, of the days that all of `places` have in common, oldest
+    first. correlations: (instruments, instruments), of an instrument that never moved 0. Nothing here is writeable.
+    """
+
+    places: Mapping[str, int]
+    returns: Floats
+    correlations: Floats
+    least: int
+
+    @property
+    def count(self) -> int:
+        return int(self.returns.shape[1])
+
+    def losses(self, notionals: Mapping[str, float]) -> Floats:
+        """(days,) what these signed notionals would have lost on each day; all of them must be among `places`."""
+        if not notionals:
+            return np.zeros(self.count)
+        rows = [self.places[name] for name in notionals]
+        lost: Floats = -(np.array(list(notionals.values())) @ self.returns[rows])
+        return lost
+
+    def correlation(self, one: str, other: str) -> float | None:
+        """None where the days of either are not known."""
+        if one not in self.places or other not in self.places:
+            return None
+        return float(self.correlations[self.places[one], self.places[other]])
+
+
+def aligned(days: Mapping[str, InstrumentDays], first: str, least: int) -> Scenarios | None:
+    """The instruments' common days, `MAX_DAYS` of the newest at most.
+
+    `first` comes first, then who has the most days; whoever would leave fewer than `least` in common stays out, and is
+    not among `places`. None where nobody has so many.
+    """
+    order = sorted(days, key=lambda name: (name != first, -len(days[name].days), name))
+    common: NDArray[np.int64] | None = None
+    chosen: list[str] = []
+    for name in order:
+        own = np.array(days[name].days, np.int64)
+        left = own if common is None else np.intersect1d(common, own, assume_unique=True)
+        if len(left) >= least:
+            common, chosen = left, [*chosen, name]
+    if common is None:
+        return None
+    common = common[-MAX_DAYS:]
+    rows = [_on(days[name], common) for name in chosen]
+    returns = np.ascontiguousarray(rows)
+    found = Scenarios({name: at for at, name in enumerate(chosen)}, returns, _correlations(returns), least)
+    for array in (found.returns, found.correlations):
+        array.flags.writeable = False
+    return found
+
+
+def _on(item: InstrumentDays, common: NDArray[np.int64]) -> Floats:
+    places = np.searchsorted(np.array(item.days, np.int64), common)
+    found: Floats = np.array(item.returns, np.float64)[places]
+    return found
+
+
+def _correlations(returns: Floats) -> Floats:
+    moved = returns - returns.mean(axis=1, keepdims=True)
+    lengths = np.sqrt((moved * moved).sum(axis=1))
+    still = lengths <= 1e-12 * np.sqrt(returns.shape[1])
+    unit = moved / np.where(still, 1.0, lengths)[:, None]
+    unit[still] = 0.0
+    found: Floats = np.clip(unit @ unit.T, -1.0, 1.0)
+    return found
