@@ -220,7 +220,7 @@ STAGES: dict[str, StageSpec] = {
             "keeps what each strategy made from day to day, and shares capital among them",
             image="core",
             consumes=(Subscription("candles.closed", only={"timeframe": "1d"}), releases("allocation")),
-            schedules=(Schedule("days", 1440, "closes every strategy's day"), _sweep(60)),
+            schedules=(Schedule("days", 1440, "closes every strategy's day"), _sweep(15)),
             memory_mb=1024,
             concurrency=1,
             max_instances=2,
