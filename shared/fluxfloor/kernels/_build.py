@@ -116,6 +116,14 @@ def fused_kernel(function: Kernel) -> Kernel:
     return _compiled(function, fastmath={"contract"})
 
 
+def bare_kernel(function: Kernel) -> Kernel:
+    """As `kernel`, for what makes no array and keeps none: it counts no references to those that its caller holds.
+
+    Counting is dear where tuples of arrays go through many small functions, once for every array of every call.
+    """
+    return _compiled(function, _nrt=False)
+
+
 def part_of_kernel(function: Kernel) -> Kernel:
     """A piece of a longer kernel, for reading: it becomes part of its caller, where the compiler sees both at once."""
     return _compiled(function, inline="always")

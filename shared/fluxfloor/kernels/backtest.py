@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._build import bare_kernel, kernel
 from fluxfloor.kernels._template import template
 from fluxfloor.kernels.desk import (
     BEST,
@@ -97,7 +97,7 @@ class Ledger(NamedTuple):
 # --- the open ----------------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def _at_open(desk: Desk, market: Market, rules: Rules, terms: Terms, plan: Plan, t: int) -> None:
     before_ms = market.open_ms[t - 1] + terms.step_ms if t else market.open_ms[0]
     if terms.halts:
@@ -110,7 +110,7 @@ def _at_open(desk: Desk, market: Market, rules: Rules, terms: Terms, plan: Plan,
                 watch(desk, terms, desk.account[EQUITY] - desk.money[s, FEES], market.open_ms[t])
 
 
-@kernel
+@bare_kernel
 def _exits(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int) -> None:
     """What is to leave, by a wish or because a limit flattens."""
     for s in range(desk.ints.shape[0]):
@@ -125,7 +125,7 @@ def _exits(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int) -> No
             watch(desk, terms, books_of(market, rules, terms, desk, t).equity, market.open_ms[t])
 
 
-@kernel
+@bare_kernel
 def _sell_off(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int, price: float, why: int) -> None:
     """All of it, at the market."""
     lots, row = desk.ints[s, LOTS], market.row[t, s]
@@ -136,18 +136,18 @@ def _sell_off(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s:
 # --- within the bar ----------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def _reached(lots: int, level: float, low: float, high: float) -> bool:
     """Did the bar go so far against what is held? A level of NaN is never reached."""
     return low <= level if lots > 0 else high >= level
 
 
-@kernel
+@bare_kernel
 def _tighter(lots: int, stop: float, than: float) -> bool:
     return np.isnan(than) or (stop > than if lots > 0 else stop < than)
 
 
-@kernel
+@bare_kernel
 def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
     """A stop that rests at the venue goes before the take-profit where one bar reached both."""
     i, m, row = desk.ints[s], desk.money[s], market.row[t, s]
@@ -165,7 +165,7 @@ def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: i
 # --- the close ---------------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def _borrowed(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
     """A short pays for the time since the bar before."""
     begun_ms = market.open_ms[t - 1] if t else market.open_ms[0] - terms.step_ms

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._build import bare_kernel, kernel
 from fluxfloor.kernels.modes import DAY_MS, TRIAL_TRADES
 from fluxfloor.kernels.orders import (
     LEAVE,
@@ -139,7 +139,7 @@ def grown(desk: Desk) -> Desk:
 # --- what it is worth --------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def mark_of(market: Market, rules: Rules, terms: Terms, desk: Desk, s: int, row: int) -> float:
     """The middle of the quote at the open, on the grid; the last close where the symbol has no bar."""
     if row < 0:
@@ -148,7 +148,7 @@ def mark_of(market: Market, rules: Rules, terms: Terms, desk: Desk, s: int, row:
     return price_of(rules, s, nearest((bid + ask) / 2.0))
 
 
-@kernel
+@bare_kernel
 def books_of(market: Market, rules: Rules, terms: Terms, desk: Desk, t: int) -> Books:
     """The account as it stands at the open of moment t."""
     equity, exposure, margin, held = desk.account[CASH], 0.0, 0.0, 0
@@ -163,7 +163,7 @@ def books_of(market: Market, rules: Rules, terms: Terms, desk: Desk, t: int) -> 
     return Books(desk.account[CASH], equity, exposure, margin, held, 1.0 - equity / desk.account[HIGH_WATER])
 
 
-@kernel
+@bare_kernel
 def watch(desk: Desk, terms: Terms, equity: float, at_ms: int) -> None:
     """Daily loss and drawdown, as the floor's guard looks at them after every change of the account.
 
@@ -188,7 +188,7 @@ def watch(desk: Desk, terms: Terms, equity: float, at_ms: int) -> None:
 # --- what moves it -----------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def open_up(desk: Desk, rules: Rules, terms: Terms, s: int, lots: int, ticks: int, at_ms: int, slot_ms: int) -> None:
     """A fill that opens a position of `lots` (signed). slot_ms: when the bar began that its bars are counted from."""
     i, m, account = desk.ints[s], desk.money[s], desk.account
@@ -200,7 +200,7 @@ def open_up(desk: Desk, rules: Rules, terms: Terms, s: int, lots: int, ticks: in
     m[PRICE], m[BEST], m[FEES], m[STOP], m[TARGET] = price, price, fee, m[WISH_STOP], m[WISH_TARGET]
 
 
-@kernel
+@bare_kernel
 def close_out(desk: Desk, rules: Rules, terms: Terms, s: int, ticks: int, why: int, at_ms: int) -> None:
     """A fill that closes what is held of a symbol: one round trip is over."""
     i, m, account, mode = desk.ints[s], desk.money[s], desk.account, desk.ints[s, MODE]
@@ -223,7 +223,7 @@ def close_out(desk: Desk, rules: Rules, terms: Terms, s: int, ticks: int, why: i
     i[LOTS], m[FEES], m[STOP], m[TARGET] = 0, 0.0, np.nan, np.nan
 
 
-@kernel
+@bare_kernel
 def remember(desk: Desk, s: int, answer: Answer, seen: float, at_ms: int) -> None:
     """What was decided at a close, until the next open. Leaving keeps the way in: it is the trade's."""
     i, m = desk.ints[s], desk.money[s]
@@ -235,14 +235,14 @@ def remember(desk: Desk, s: int, answer: Answer, seen: float, at_ms: int) -> Non
     m[WISH_SIZE], m[SEEN] = answer.size, seen
 
 
-@kernel
+@bare_kernel
 def edge_of(desk: Desk, plan: Plan, s: int) -> float:
     """The measured mean return a trade once there are enough of them, else the strategy's default."""
     closed = desk.ints[s, CLOSED]
     return float(desk.money[s, EDGES] / closed) if closed >= EDGE_TRADES else plan.alpha
 
 
-@kernel
+@bare_kernel
 def entry_order(
     desk: Desk, market: Market, rules: Rules, terms: Terms, plan: Plan, t: int, s: int, bid: int, ask: int
 ) -> Order:
@@ -268,7 +268,7 @@ def entry_order(
     return sized(rules, terms, s, side, ends, stop_ticks(rules, s, m[WISH_STOP]), share, size, books)
 
 
-@kernel
+@bare_kernel
 def decided_entry(desk: Desk, market: Market, rules: Rules, terms: Terms, plan: Plan, t: int, s: int) -> None:
     """Fills the wish of a symbol at the open of moment t, sets it waiting at its limit, or counts its refusal."""
     i, m, row, side = desk.ints[s], desk.money[s], market.row[t, s], desk.ints[s, WISH]
@@ -291,7 +291,7 @@ def decided_entry(desk: Desk, market: Market, rules: Rules, terms: Terms, plan: 
     i[WAITS], i[WAIT_LOTS], i[WAIT_LIMIT] = terms.limit_bars, side * order.lots, ends.high if side > 0 else ends.low
 
 
-@kernel
+@bare_kernel
 def filled_limit(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: int) -> None:
     """An entry that waits fills at its limit once the bar trades through it; after its last bar it is gone."""
     i, row = desk.ints[s], market.row[t, s]

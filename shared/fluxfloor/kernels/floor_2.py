@@ -1,7 +1,9 @@
 """Definition `floor-2`: floor-1's features and what regimes, filters and adaptive strategies need, live and in batch.
 
-Both come from one function over whole columns. A long history is cut into tiles that each begin LOOKBACK_BARS early:
-their scratch columns stay in the processor's cache, and no value comes from fewer bars than the live row's.
+Both come from one function, which is told how many rows at the end are wanted: one live, a tile's in a long history.
+Each tile begins LOOKBACK_BARS early, so no value comes from fewer bars than the live row's, and its scratch columns
+stay in the processor's cache. What carries on from bar to bar (EMA, Wilder's averages) runs over all the bars handed
+in; what sees a window, or has a stated memory, over no more than the wanted rows need.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ bars: Any = np.int64
 
 LOOKBACK_BARS = 400
 TILE_BARS = 2_048
+LABEL_BARS = 101  # before a bar: a label lasts 100 bars, and it took three to confirm
 
 
 class Row2(NamedTuple):
@@ -95,11 +98,19 @@ AT: Any = Row2(*range(len(Row2._fields)))
 
 
 @kernel
+def _tail(values: Array, count: int) -> Array:
+    """The last `count` values, or all there are."""
+    return values[max(0, values.size - count) :]
+
+
+@kernel
 def _put(out: Array, place: int, values: Array) -> None:
+    """The end of a column, as many as there is room for."""
     if place >= 0:
         row = out[place]
-        for i in range(values.size):
-            row[i] = values[i]
+        end = values[values.size - row.size :]
+        for i in range(row.size):
+            row[i] = end[i]
 
 
 @kernel
@@ -121,68 +132,75 @@ def _before(values: Array, lag: int) -> Array:
 
 
 @kernel
-def _prices(out: Array, at: Places, open: Array, high: Array, low: Array, close: Array, volume: Array) -> None:
-    _put(out, at[AT.close], close)
-    if at[AT.log_return_1] >= 0 or at[AT.volatility_14] >= 0:
-        one_bar = log_return(close, bars(1))
-        deviation = rolling_std(one_bar, bars(14), bars(1))
-        for i in range(close.size):
-            deviation[i] *= np.sqrt(14.0)
-        _put(out, at[AT.log_return_1], one_bar)
-        _put(out, at[AT.volatility_14], deviation)
-    if at[AT.log_return_3] >= 0:
-        _put(out, at[AT.log_return_3], log_return(close, bars(3)))
-    if at[AT.log_return_6] >= 0:
-        _put(out, at[AT.log_return_6], log_return(close, bars(6)))
-    if at[AT.zscore_price_20] >= 0:
-        _put(out, at[AT.zscore_price_20], zscore(close, bars(20)))
-    if _any(at, AT.donchian_lower_20, AT.donchian_upper_20):
-        lower, upper = donchian(high, low, bars(20))
-        _put(out, at[AT.donchian_lower_20], _before(lower, bars(1)))
-        _put(out, at[AT.donchian_upper_20], _before(upper, bars(1)))
-    if at[AT.volume_ratio_20] >= 0:
-        _put(out, at[AT.volume_ratio_20], _share(volume, _before(sma(volume, bars(20)), bars(1))))
-    if at[AT.gap] >= 0:
-        gap = _share(open, _before(close, bars(1)))
-        for i in range(gap.size):
-            gap[i] -= 1.0
-        _put(out, at[AT.gap], gap)
-    if at[AT.spread_estimate_20] >= 0:
-        _put(out, at[AT.spread_estimate_20], corwin_schultz(high, low, close, bars(20)))
-
-
-@kernel
 def _share(part: Array, whole: Array) -> Array:
-    """part / whole; 0 where the whole is 0."""
-    out = np.empty(part.size)
-    for i in range(part.size):
-        out[i] = 0.0 if whole[i] == 0.0 else part[i] / whole[i]
+    """part / whole, both ending with the same bar; 0 where the whole is 0."""
+    size = min(part.size, whole.size)
+    above, below, out = _tail(part, size), _tail(whole, size), np.empty(size)
+    for i in range(size):
+        out[i] = 0.0 if below[i] == 0.0 else above[i] / below[i]
     return out
 
 
 @kernel
+def _prices(out: Array, at: Places, open: Array, high: Array, low: Array, close: Array, volume: Array) -> None:
+    rows = out.shape[1]
+    _put(out, at[AT.close], close)
+    if at[AT.log_return_1] >= 0 or at[AT.volatility_14] >= 0:
+        one_bar = log_return(_tail(close, rows + 14), bars(1))
+        _put(out, at[AT.log_return_1], one_bar)
+        if at[AT.volatility_14] >= 0:
+            deviation = rolling_std(one_bar, bars(14), bars(1))
+            for i in range(deviation.size):
+                deviation[i] *= np.sqrt(14.0)
+            _put(out, at[AT.volatility_14], deviation)
+    if at[AT.log_return_3] >= 0:
+        _put(out, at[AT.log_return_3], log_return(_tail(close, rows + 3), bars(3)))
+    if at[AT.log_return_6] >= 0:
+        _put(out, at[AT.log_return_6], log_return(_tail(close, rows + 6), bars(6)))
+    if at[AT.zscore_price_20] >= 0:
+        _put(out, at[AT.zscore_price_20], zscore(_tail(close, rows + 19), bars(20)))
+    if _any(at, AT.donchian_lower_20, AT.donchian_upper_20):
+        lower, upper = donchian(_tail(high, rows + 20), _tail(low, rows + 20), bars(20))
+        _put(out, at[AT.donchian_lower_20], _before(lower, bars(1)))
+        _put(out, at[AT.donchian_upper_20], _before(upper, bars(1)))
+    if at[AT.volume_ratio_20] >= 0:
+        _put(out, at[AT.volume_ratio_20], _share(volume, _before(sma(_tail(volume, rows + 20), bars(20)), bars(1))))
+    if at[AT.gap] >= 0:
+        gap = _share(open, _before(_tail(close, rows + 1), bars(1)))
+        for i in range(gap.size):
+            gap[i] -= 1.0
+        _put(out, at[AT.gap], gap)
+    if at[AT.spread_estimate_20] >= 0:
+        tops, bottoms, closes = _tail(high, rows + 20), _tail(low, rows + 20), _tail(close, rows + 20)
+        _put(out, at[AT.spread_estimate_20], corwin_schultz(tops, bottoms, closes, bars(20)))
+
+
+@kernel
 def _averages(out: Array, at: Places, close: Array, ranges: Array) -> None:
+    rows = out.shape[1]
     if at[AT.ma_20] >= 0 or _any(at, AT.ma_100, AT.trend_strength):
-        ma_20, ma_100 = sma(close, bars(20)), sma(close, bars(100))
+        ma_20 = _tail(sma(_tail(close, rows + 19), bars(20)), rows)
+        ma_100 = _tail(sma(_tail(close, rows + 99), bars(100)), rows)
         _put(out, at[AT.ma_20], ma_20)
         _put(out, at[AT.ma_100], ma_100)
-        apart = np.empty(close.size)
-        for i in range(close.size):
+        apart = np.empty(rows)
+        for i in range(rows):
             apart[i] = abs(ma_20[i] - ma_100[i])
         _put(out, at[AT.trend_strength], _share(apart, ranges))
     if _any(at, AT.bollinger_lower_20, AT.bollinger_upper_20):
-        lower, middle, upper = bollinger(close, bars(20), 2.0)
+        lower, middle, upper = bollinger(_tail(close, rows + 19), bars(20), 2.0)
         _put(out, at[AT.bollinger_lower_20], lower)
         _put(out, at[AT.bollinger_middle_20], middle)
         _put(out, at[AT.bollinger_upper_20], upper)
     if at[AT.ema_20] >= 0:
         _put(out, at[AT.ema_20], ema(close, bars(20)))
     if at[AT.kama_10] >= 0:
-        _put(out, at[AT.kama_10], faded_kama(close, bars(10), bars(2), bars(30), bars(300)))
+        _put(out, at[AT.kama_10], faded_kama(_tail(close, rows + 310), bars(10), bars(2), bars(30), bars(300)))
     if at[AT.efficiency_ratio_10] >= 0:
-        _put(out, at[AT.efficiency_ratio_10], efficiency_ratio(close, bars(10)))
+        _put(out, at[AT.efficiency_ratio_10], efficiency_ratio(_tail(close, rows + 10), bars(10)))
     if at[AT.adaptive_kama_10] >= 0:
-        _put(out, at[AT.adaptive_kama_10], adaptive_kama(close, bars(10), bars(2), bars(30), bars(5), bars(300)))
+        closes = _tail(close, rows + 314)
+        _put(out, at[AT.adaptive_kama_10], adaptive_kama(closes, bars(10), bars(2), bars(30), bars(5), bars(300)))
 
 
 @kernel
@@ -198,33 +216,37 @@ def _momentum(out: Array, at: Places, close: Array) -> None:
 
 @kernel
 def _volatility(out: Array, at: Places, close: Array, ranges: Array) -> None:
+    rows = out.shape[1]
     _put(out, at[AT.atr_14], ranges)
     if at[AT.atr_median_100] >= 0:
-        _put(out, at[AT.atr_median_100], rolling_median(ranges, bars(100)))
+        _put(out, at[AT.atr_median_100], rolling_median(_tail(ranges, rows + 99), bars(100)))
     if at[AT.atr_mean_50] >= 0:
-        _put(out, at[AT.atr_mean_50], sma(ranges, bars(50)))
+        _put(out, at[AT.atr_mean_50], sma(_tail(ranges, rows + 49), bars(50)))
     if not (at[AT.volatility_ratio] >= 0 or _any(at, AT.volatility_regime_raw, AT.adaptive_ma_20)):
         return
-    ratio = volatility_ratio(ranges, bars(50))
+    ratio = _tail(volatility_ratio(_tail(ranges, rows + 350), bars(50)), rows + 301)
     _put(out, at[AT.volatility_ratio], ratio)
-    raw = volatility_regime(ratio)
-    _put(out, at[AT.volatility_regime_raw], raw)
-    _put(out, at[AT.volatility_regime], confirmed(raw, bars(3), bars(100)))
-    period = adaptive_period(ratio, bars(14))
-    _put(out, at[AT.adaptive_period_14], period)
-    if at[AT.adaptive_rsi_14] >= 0:
-        _put(out, at[AT.adaptive_rsi_14], adaptive_rsi(close, period, bars(300)))
+    if _any(at, AT.volatility_regime_raw, AT.volatility_regime):
+        raw = volatility_regime(_tail(ratio, rows + LABEL_BARS))
+        _put(out, at[AT.volatility_regime_raw], raw)
+        _put(out, at[AT.volatility_regime], confirmed(raw, bars(3), bars(100)))
+    if _any(at, AT.adaptive_period_14, AT.adaptive_rsi_14):
+        period = adaptive_period(ratio, bars(14))
+        _put(out, at[AT.adaptive_period_14], period)
+        _put(out, at[AT.adaptive_rsi_14], adaptive_rsi(_tail(close, ratio.size), period, bars(300)))
     if at[AT.adaptive_ma_20] >= 0:
-        _put(out, at[AT.adaptive_ma_20], adaptive_sma(close, adaptive_period(ratio, bars(20))))
+        period = adaptive_period(_tail(ratio, rows + 25), bars(20))
+        _put(out, at[AT.adaptive_ma_20], adaptive_sma(_tail(close, period.size), period))
 
 
 @kernel
 def _regimes(out: Array, at: Places, high: Array, low: Array, close: Array) -> None:
     if not (_any(at, AT.adx_14, AT.r2_50) or _any(at, AT.regime_raw, AT.regime)):
         return
+    known = out.shape[1] + LABEL_BARS
     strength, plus, minus = adx(high, low, close, bars(14))
-    slope, r2 = linear_regression(close, bars(50))
-    raw = trend_regime(strength, slope, r2)
+    slope, r2 = linear_regression(_tail(close, known + 49), bars(50))
+    raw = trend_regime(_tail(strength, known), _tail(slope, known), _tail(r2, known))
     _put(out, at[AT.adx_14], strength)
     _put(out, at[AT.plus_di_14], plus)
     _put(out, at[AT.minus_di_14], minus)
@@ -235,16 +257,14 @@ def _regimes(out: Array, at: Places, high: Array, low: Array, close: Array) -> N
 
 
 @kernel
-def _columns(open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places, count: int) -> Array:
-    """(count, n): the column whose `at` is j in row j; those whose `at` is -1 are left out."""
-    out = np.empty((count, close.size))
+def _fill(out: Array, open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places) -> None:
+    """out: (count, rows) of the last bars, the column whose `at` is j in row j; where it is -1 it is left out."""
     ranges = atr(high, low, close, bars(14))
     _prices(out, at, open, high, low, close, volume)
     _averages(out, at, close, ranges)
     _momentum(out, at, close)
     _volatility(out, at, close, ranges)
     _regimes(out, at, high, low, close)
-    return out
 
 
 @kernel
@@ -266,13 +286,12 @@ def floor_2_batch(open: Array, high: Array, low: Array, close: Array, volume: Ar
             out[i, j] = np.nan
     for start in range(WARM_UP_BARS - 1, n, TILE_BARS):
         first, end = max(0, start + 1 - LOOKBACK_BARS), min(n, start + TILE_BARS)
-        tile = _columns(
-            open[first:end], high[first:end], low[first:end], close[first:end], volume[first:end], at, count
-        )
+        tile = np.empty((count, end - start))
+        _fill(tile, open[first:end], high[first:end], low[first:end], close[first:end], volume[first:end], at)
         for i in range(start, end):
             row = out[i]
             for j in range(count):
-                row[j] = tile[j, i - first]
+                row[j] = tile[j, i - start]
     return out
 
 
@@ -288,7 +307,6 @@ def floor_2_latest(open: Array, high: Array, low: Array, close: Array, volume: A
         raise ValueError("the window is shorter than WARM_UP_BARS")
     if open.size != n or high.size != n or low.size != n or volume.size != n:
         raise ValueError("the columns differ in length")
-    columns, row = _columns(open, high, low, close, volume, np.arange(len(AT)), len(AT)), np.empty(len(AT))
-    for j in range(row.size):
-        row[j] = columns[j, n - 1]
-    return row
+    row = np.empty((len(AT), 1))
+    _fill(row, open, high, low, close, volume, np.arange(len(AT)))
+    return row[:, 0]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._build import bare_kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -114,19 +114,19 @@ class Terms(NamedTuple):
     step_ms: int
 
 
-@kernel
+@bare_kernel
 def enter(side: int, stop: float, trigger: int = 0, mode: int = 0, size: float = 1.0) -> Answer:
     """At the market, on that side. No entry without a stop that a venue could know: a stop at or below zero is none."""
     return Answer(side, trigger, stop, np.nan, np.nan, size, mode) if stop > 0.0 else NOTHING
 
 
-@kernel
+@bare_kernel
 def leave(trigger: int, level: float = np.nan) -> Answer:
     """All of it, at the market. level: the price that was reached, where that is the reason."""
     return Answer(LEAVE, trigger, level, np.nan, np.nan, 1.0, 0)
 
 
-@kernel
+@bare_kernel
 def hold(stop: float) -> Answer:
     """Stays in, with the stop moved there if that is tighter."""
     return Answer(STAY, 0, stop, np.nan, np.nan, 1.0, 0)
@@ -135,39 +135,39 @@ def hold(stop: float) -> Answer:
 # --- the grid ----------------------------------------------------------------------------------------------------
 
 
-@kernel
+@bare_kernel
 def whole_below(x: float) -> int:
     """The greatest whole number at or below x."""
     return int(np.floor(x + 1e-9 + abs(x) * 1e-15))
 
 
-@kernel
+@bare_kernel
 def whole_above(x: float) -> int:
     return int(np.ceil(x - 1e-9 - abs(x) * 1e-15))
 
 
-@kernel
+@bare_kernel
 def nearest(x: float) -> int:
     """Half to even."""
     return int(np.rint(x))
 
 
-@kernel
+@bare_kernel
 def in_ticks(rules: Rules, s: int, price: float) -> float:
     return float(price * rules.tick_den[s] / rules.tick_num[s])
 
 
-@kernel
+@bare_kernel
 def price_of(rules: Rules, s: int, ticks: float) -> float:
     return float(ticks * rules.tick_num[s] / rules.tick_den[s])
 
 
-@kernel
+@bare_kernel
 def quantity_of(rules: Rules, s: int, lots: float) -> float:
     return float(lots * rules.lot_num[s] / rules.lot_den[s])
 
 
-@kernel
+@bare_kernel
 def quote(rules: Rules, s: int, price: float, half_spread: float) -> tuple[int, int]:
     """(bid, ask) in ticks around a price, rounded outward: a modelled spread is never narrower than said."""
     ticks = in_ticks(rules, s, price)
@@ -175,7 +175,7 @@ def quote(rules: Rules, s: int, price: float, half_spread: float) -> tuple[int, 
     return max(bid, 1), max(ask, 1)
 
 
-@kernel
+@bare_kernel
 def slipped(ticks: int, side: int, slippage: float) -> int:
     """Worse by the slippage, on the tick beyond it. side: 1 buys, -1 sells."""
     if side > 0:
@@ -183,7 +183,7 @@ def slipped(ticks: int, side: int, slippage: float) -> int:
     return max(1, whole_below(ticks * (1.0 - slippage)))
 
 
-@kernel
+@bare_kernel
 def market_ticks(rules: Rules, terms: Terms, s: int, side: int, price: float, volume: float, lots: int) -> int:
     """What an order at the market fills at when the middle stands at `price`: the side it takes, and its slippage.
 
@@ -196,6 +196,6 @@ def market_ticks(rules: Rules, terms: Terms, s: int, side: int, price: float, vo
     return slipped(ask if side > 0 else bid, side, slippage)
 
 
-@kernel
+@bare_kernel
 def fee_of(terms: Terms, notional: float, quantity: float) -> float:
     return notional * terms.fee + quantity * terms.fee_per_unit

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._build import bare_kernel
 from fluxfloor.kernels.orders import Rules, Terms, in_ticks, nearest, price_of, quantity_of, whole_above, whole_below
 
 WORST_MOVE = 0.01  # how far an order without a limit may fill from its decision price
@@ -49,12 +49,12 @@ class Ends(NamedTuple):
     limited: int
 
 
-@kernel
+@bare_kernel
 def refused(reason: int) -> Order:
     return Order(0, 0, reason)
 
 
-@kernel
+@bare_kernel
 def ends_of(rules: Rules, s: int, side: int, touch: int, limit: float) -> Ends:
     """At the touch, or up to the limit's tick that is no worse than what was asked for (NaN: no limit)."""
     if np.isnan(limit):
@@ -67,27 +67,27 @@ def ends_of(rules: Rules, s: int, side: int, touch: int, limit: float) -> Ends:
     return Ends(at, max(at, touch), 1)
 
 
-@kernel
+@bare_kernel
 def slippage_share(rules: Rules, s: int, side: int, bid: int, ask: int, seen: float, alpha: float) -> float:
     """(adverse move since the signal + half spread + entry fee) / expected alpha."""
     moved = side * (price_of(rules, s, (bid + ask) / 2.0) - seen) / seen
     return float((max(moved, 0.0) + (ask - bid) / (ask + bid) + rules.taker_fee[s]) / alpha)
 
 
-@kernel
+@bare_kernel
 def stop_ticks(rules: Rules, s: int, stop: float) -> int:
     """On the nearest tick."""
     return nearest(in_ticks(rules, s, significant(stop)))
 
 
-@kernel
+@bare_kernel
 def significant(price: float) -> float:
     """To 10 significant digits, as signals carry prices."""
     digits = 10.0 ** (9.0 - np.floor(np.log10(price)))
     return float(np.rint(price * digits) / digits)
 
 
-@kernel
+@bare_kernel
 def fewest_lots(rules: Rules, s: int, ticks: int) -> int:
     """The fewest lots the venue takes at this price, by quantity and by notional."""
     unit = price_of(rules, s, ticks) * quantity_of(rules, s, 1.0)
@@ -95,7 +95,7 @@ def fewest_lots(rules: Rules, s: int, ticks: int) -> int:
     return max(1, int(rules.min_lots[s]), whole_above(needed))
 
 
-@kernel
+@bare_kernel
 def allowed(
     rules: Rules, terms: Terms, s: int, price: float, worst: float, distance: float, share: float, books: Books
 ) -> int:
@@ -112,7 +112,7 @@ def allowed(
     return max(lots, 0)
 
 
-@kernel
+@bare_kernel
 def by_weight(rules: Rules, terms: Terms, s: int, price: float, books: Books) -> int:
     """A share of equity, as far as cash pays for it with its fee; no other limit."""
     lot = quantity_of(rules, s, 1.0)
@@ -120,7 +120,7 @@ def by_weight(rules: Rules, terms: Terms, s: int, price: float, books: Books) ->
     return max(0, whole_below(min(terms.weight * books.equity / price, books.cash / paid) / lot))
 
 
-@kernel
+@bare_kernel
 def sized(
     rules: Rules, terms: Terms, s: int, side: int, ends: Ends, stop: int, share: float, size: float, books: Books
 ) -> Order:
