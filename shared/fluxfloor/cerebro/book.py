@@ -22,6 +22,7 @@ WORST_MOVE = Decimal("0.01")  # how far an order without a limit may fill from i
 PRICE_PLACES = 12
 DAY_MS = 86_400_000
 Rules = dict[str, Instrument]
+Sides = dict[str, tuple[Decimal, Decimal]]
 
 
 def position_key(strategy_id: str, instrument_id: str) -> str:
@@ -79,7 +80,7 @@ def open_slots(book: RiskBook) -> set[str]:
 
 
 @exact
-def sides(book: RiskBook, instruments: Rules) -> dict[str, tuple[Decimal, Decimal]]:
+def sides(book: RiskBook, instruments: Rules) -> Sides:
     """By slot, the notional that is long and that is short: positions at mark and entries on their way."""
     longs: dict[str, Decimal] = defaultdict(Decimal)
     shorts: dict[str, Decimal] = defaultdict(Decimal)
@@ -92,11 +93,27 @@ def sides(book: RiskBook, instruments: Rules) -> dict[str, tuple[Decimal, Decima
 
 
 @exact
+def net_by_instrument(of: Sides, entering: str = "", long: bool = True) -> dict[str, Decimal]:
+    """Signed notional of each instrument, entries on their way included. A slot that is being turned round counts with
+    the greater of its sides; that of `entering` with the side that is entered, for the other one is leaving."""
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    for key, (longs, shorts) in of.items():
+        bought = long if key == entering else longs >= shorts
+        net[key.partition("|")[2]] += longs if bought else -shorts
+    return {name: notional for name, notional in net.items() if notional}
+
+
+@exact
 def exposure(book: RiskBook, instruments: Rules, only: str | None = None) -> Decimal:
     """Σ |notional| over all slots, in the book's currency; of one instrument if `only` names it. A slot that is being
     turned round counts as the greater of its two sides: it can't hold both."""
-    found = sides(book, instruments).items()
-    return sum((max(both) for key, both in found if only is None or key.partition("|")[2] == only), ZERO)
+    return gross(sides(book, instruments), only)
+
+
+@exact
+def gross(of: Sides, only: str | None = None) -> Decimal:
+    """The same of sides that are known already."""
+    return sum((max(both) for key, both in of.items() if only is None or key.partition("|")[2] == only), ZERO)
 
 
 @exact

@@ -92,7 +92,7 @@ def _entered(case: Case, sized: Sized) -> Decided:
         **_about(case.signal), verdict=Verdict.ACCEPTED, reason=Reason.OK, purpose=Purpose.ENTRY, side=intent.side,
         lots=intent.lots, quantity=rules.quantity(intent.lots), price=rules.price(price),
         notional=rules.notional(price, intent.lots), intent_ids=(intent.intent_id,), waterfall=sized.steps,
-        text=explain.entered(case, sized), expected_alpha=sized.alpha, slippage_share=sized.slippage,
+        text=explain.entered(case, sized), expected_alpha=sized.alpha, slippage_share=sized.slippage, tail=sized.tail,
         book_version=case.book.version, policy_version=case.policy.version, ts_event_ms=case.now_ms,
     )  # fmt: skip
     return Decided(decision, books.reserve(case.book, intent, rules, sized.prices.high), (intent,))

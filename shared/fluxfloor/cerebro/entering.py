@@ -12,7 +12,7 @@ from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entry import Entry
 from fluxfloor.cerebro.limits import waterfall
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.decisions import Limit, Reason
+from fluxfloor.contracts.decisions import Limit, Reason, Tail
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
 from fluxfloor.contracts.signals import Action, Direction
@@ -30,6 +30,7 @@ class Sized:
     steps: tuple[Limit, ...]
     alpha: Decimal
     slippage: Decimal
+    tail: Tail | None = None
 
 
 def enter(case: Case, wish: Wanted) -> Sized:
@@ -48,10 +49,10 @@ def enter(case: Case, wish: Wanted) -> Sized:
         case.signal.strategy_id, "reversion" in case.style, long, case.book, limits, rules, case.instruments, prices,
         stop, wish.size, case.signal.size_factor, case.knowledge,
     )  # fmt: skip
-    lots, sized = waterfall(entry)
-    lots, steps = _at_least(rules, prices, lots, (slipped.limit, *sized))
+    sized = waterfall(entry)
+    lots, steps = _at_least(rules, prices, sized.lots, (slipped.limit, *sized.steps))
     intent = _intent(case, long, lots, prices, stop, target, max(1, rules.ticks(quote.mid)))
-    return Sized(intent, prices, steps, alpha, slipped.share)
+    return Sized(intent, prices, steps, alpha, slipped.share, sized.tail)
 
 
 def _unoccupied(case: Case, direction: Direction) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from functools import cached_property
 
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import words
@@ -17,7 +18,7 @@ from fluxfloor.contracts.state import RiskBook
 ONE, ZERO = Decimal(1), Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """What the limits look at. `reverts`: is the strategy one of mean reversion? Prices in ticks of `rules`."""
 
@@ -54,6 +55,16 @@ class Entry:
     @property
     def slot(self) -> str:
         return books.position_key(self.strategy_id, self.rules.instrument_id)
+
+    @cached_property
+    def sides(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """By slot, the notional that is long and that is short."""
+        return books.sides(self.book, self.instruments)
+
+    @cached_property
+    def others(self) -> dict[str, Decimal]:
+        """Signed notional by instrument of all that is open or on its way, as the book will be after this entry."""
+        return books.net_by_instrument(self.sides, self.slot, self.long)
 
     def money(self, amount: Decimal) -> str:
         return words.money(amount, self.book.currency)

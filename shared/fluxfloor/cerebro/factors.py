@@ -8,6 +8,30 @@ from fluxfloor.cerebro.entry import ONE, Entry
 from fluxfloor.contracts.decisions import Limit, Reason
 
 
+def correlated(entry: Entry, lots: int) -> Limit | None:
+    """Half, where an open position moves with the entry: held on its side, or against it on the other. More of the same
+    instrument is the position cap's matter."""
+    closest = max(_moving_with(entry), default=None)
+    if closest is None or closest[0] <= entry.limits.correlation_halves:
+        return None
+    most = f"{float(entry.limits.correlation_halves):.2f}"
+    note = f"it moves with {closest[1]} that is open ({closest[0]:.2f}, beyond {most}): half of what the limits leave"
+    return Limit(name=Reason.CORRELATION, allows_lots=lots // 2, note=note)
+
+
+def _moving_with(entry: Entry) -> list[tuple[float, str]]:
+    """(correlation of profits, symbol) of everything open whose days are known."""
+    scenarios, own, side = entry.knowledge.scenarios, entry.rules.instrument_id, 1 if entry.long else -1
+    if scenarios is None:
+        return []
+    found = {name: scenarios.correlation(own, name) for name in entry.others if name != own}
+    return [
+        (value * side * (1 if entry.others[name] > 0 else -1), entry.instruments[name].symbol)
+        for name, value in found.items()
+        if value is not None
+    ]
+
+
 def drawdown_ladder(entry: Entry, lots: int) -> Limit | None:
     """Half of what the limits leave while the drawdown is beyond its first step."""
     down = books.drawdown(entry.book)

@@ -26,8 +26,26 @@ def drawdown(entry: Entry) -> Limit:
 
 def open_positions(entry: Entry) -> Limit:
     slots, most = books.open_slots(entry.book), entry.limits.max_open_positions
+    crowd = _crowded(entry)
+    if crowd is not None:
+        most -= entry.limits.crowded_fewer_positions
     adds = entry.slot in slots
-    return _gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, f"{len(slots)} of at most {most} positions are open")
+    note = f"{len(slots)} of at most {most} positions are open"
+    if crowd is not None:
+        note += f": {entry.limits.crowded_fewer_positions} fewer, for the book moves as one ({crowd:.2f})"
+    return _gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, note)
+
+
+def _crowded(entry: Entry) -> float | None:
+    """The mean correlation of all pairs that the book would have with this entry, where it is beyond what the policy
+    lets stand without giving up positions. Opposite sides of what moves together count as its opposite."""
+    scenarios, others = entry.knowledge.scenarios, entry.others
+    if scenarios is None or not entry.limits.crowded_fewer_positions:
+        return None
+    signs = {name: 1 if notional > 0 else -1 for name, notional in others.items()}
+    signs[entry.rules.instrument_id] = 1 if entry.long else -1
+    mean = scenarios.mean_correlation(signs)
+    return mean if mean is not None and mean > entry.limits.correlation_crowds else None
 
 
 def _gate(reason: Reason, passed: bool, note: str) -> Limit:

@@ -7,23 +7,36 @@ number of lots; FACTORS cut what those leave. Another one is one function and on
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from fluxfloor.cerebro import factors, gates, sizes
+from fluxfloor.cerebro import factors, gates, sizes, tails
 from fluxfloor.cerebro.entry import Entry
-from fluxfloor.contracts.decisions import Limit
+from fluxfloor.contracts.decisions import Limit, Tail
 from fluxfloor.contracts.money import exact
 
 GATES: tuple[Callable[[Entry], Limit], ...] = (gates.daily_loss, gates.drawdown, gates.open_positions)
 SIZE_LIMITS: tuple[Callable[[Entry], Limit], ...] = (
     sizes.requested_size, sizes.strategy_budget, sizes.risk_per_trade, sizes.position_cap, sizes.exposure_cap,
-    sizes.margin,
+    sizes.margin, tails.portfolio_cvar,
 )  # fmt: skip
-FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (factors.drawdown_ladder, factors.asked_share)
+FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (
+    factors.correlated,
+    factors.drawdown_ladder,
+    factors.asked_share,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The lots that all limits allow, each limit's word with the binding one marked, and the tail with those lots."""
+
+    lots: int
+    steps: tuple[Limit, ...]
+    tail: Tail | None
 
 
 @exact
-def waterfall(entry: Entry) -> tuple[int, tuple[Limit, ...]]:
-    """The lots that all limits allow, and each limit's word with the binding one marked."""
+def waterfall(entry: Entry) -> Sizing:
     limits = [limit(entry) for limit in (*GATES, *SIZE_LIMITS)]
     lots = min(limit.allows_lots for limit in limits if limit.allows_lots is not None)
     for factor in FACTORS:
@@ -31,6 +44,10 @@ def waterfall(entry: Entry) -> tuple[int, tuple[Limit, ...]]:
         if cut is not None and cut.allows_lots is not None:
             limits.append(cut)
             lots = min(lots, cut.allows_lots)
+    tail = tails.judged(entry, lots)
+    if lots and tails.breached(entry, tail):
+        limits.append(tails.short_of_it(entry, tail))
+        lots = 0
     binding = next(index for index, limit in enumerate(limits) if limit.allows_lots == lots)
     limits[binding] = limits[binding].model_copy(update={"binding": True, "passed": lots > 0})
-    return lots, tuple(limits)
+    return Sizing(lots, tuple(limits), tail)

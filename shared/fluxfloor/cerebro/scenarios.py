@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays
+from fluxfloor.kernels.tail import Edge, cvar, largest_size, tail_edge
 
 Floats = NDArray[np.float64]
 
@@ -36,11 +37,32 @@ class Scenarios:
         lost: Floats = -(np.array(list(notionals.values())) @ self.returns[rows])
         return lost
 
+    def cvar(self, held: Mapping[str, float], alpha: float) -> float:
+        return float(cvar(self.losses(held), alpha)) if held else 0.0
+
+    def largest(self, held: Mapping[str, float], name: str, each: float, alpha: float, limit: float, most: int) -> int:
+        """The most lots of `name`, up to `most`, whose CVaR beside `held` stays within `limit`; negative if none."""
+        return int(largest_size(self.losses(held), self.losses({name: each}), alpha, limit, most))
+
+    def edge(self, held: Mapping[str, float], name: str, each: float, alpha: float, lots: int) -> Edge:
+        """The CVaR beside `held` with so many lots of `name`, and what one more adds."""
+        own = self.losses({name: each})
+        return Edge(*tail_edge(self.losses(held) + lots * own, own, alpha))
+
     def correlation(self, one: str, other: str) -> float | None:
         """None where the days of either are not known."""
         if one not in self.places or other not in self.places:
             return None
         return float(self.correlations[self.places[one], self.places[other]])
+
+    def mean_correlation(self, signs: Mapping[str, int]) -> float | None:
+        """Of all pairs, each with the product of its signs; None where fewer than two of them are known."""
+        known = [name for name in signs if name in self.places]
+        if len(known) < 2:
+            return None
+        rows, held = [self.places[name] for name in known], np.array([signs[name] for name in known], np.float64)
+        pairs = self.correlations[np.ix_(rows, rows)] * np.outer(held, held)
+        return float((pairs.sum() - np.trace(pairs)) / (len(known) * (len(known) - 1)))
 
 
 def aligned(days: Mapping[str, InstrumentDays], first: str, least: int) -> Scenarios | None:

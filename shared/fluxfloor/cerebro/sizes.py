@@ -46,7 +46,7 @@ def _budgeted(entry: Entry, allocation: Allocation) -> tuple[Decimal, Decimal, s
     own = entry.strategy_id in weights
     share = weights[entry.strategy_id] if own else max(ONE - sum(weights.values(), ZERO), ZERO)
     used = ZERO
-    for slot, both in books.sides(entry.book, entry.instruments).items():
+    for slot, both in entry.sides.items():
         holder = slot.partition("|")[0]
         if holder == entry.strategy_id or (not own and holder not in weights):
             used += max(both)
@@ -80,12 +80,12 @@ def _at_risk(entry: Entry) -> Decimal:
 
 def position_cap(entry: Entry) -> Limit:
     """Exposure in one instrument, what is held and reserved included."""
-    used = books.exposure(entry.book, entry.instruments, only=entry.rules.instrument_id)
+    used = books.gross(entry.sides, entry.rules.instrument_id)
     return _cap(entry, Reason.POSITION_CAP, entry.limits.position_cap, used, f"in {entry.rules.symbol}")
 
 
 def exposure_cap(entry: Entry) -> Limit:
-    used = books.exposure(entry.book, entry.instruments)
+    used = books.gross(entry.sides)
     return _cap(entry, Reason.EXPOSURE_CAP, entry.limits.exposure_cap, used, "in all")
 
 
@@ -100,7 +100,7 @@ def _cap(entry: Entry, reason: Reason, share: Decimal, used: Decimal, where: str
 
 def _turned(entry: Entry) -> Decimal:
     """By how much what the slot has on the other side exceeds what it has on this one."""
-    longs, shorts = books.sides(entry.book, entry.instruments).get(entry.slot, (ZERO, ZERO))
+    longs, shorts = entry.sides.get(entry.slot, (ZERO, ZERO))
     return max(shorts - longs if entry.long else longs - shorts, ZERO)
 
 
@@ -113,7 +113,7 @@ def margin(entry: Entry) -> Limit:
     held, on_way = books.margin_held(book, entry.instruments), books.reserved(book, entry.instruments)
     room = limits.margin_cap * (book.equity - on_way.fees - on_way.slippage) - held - on_way.margin
     cash = book.cash - on_way.margin - on_way.fees if rules.margin_rate == ONE else room
-    geared = limits.max_leverage * book.equity - books.exposure(book, entry.instruments) + _turned(entry)
+    geared = limits.max_leverage * book.equity - books.gross(entry.sides) + _turned(entry)
     lots = min(
         entry.lots_for(cash, bound + fee),
         entry.lots_for(room, bound + limits.margin_cap * (fee + slip)),

@@ -16,6 +16,8 @@ LIMITS = {
     Reason.POSITION_CAP: "the position cap",
     Reason.EXPOSURE_CAP: "the exposure cap",
     Reason.MARGIN: "cash and margin",
+    Reason.PORTFOLIO_CVAR: "the portfolio's CVaR",
+    Reason.CORRELATION: "correlation with what is open",
     Reason.DRAWDOWN: "the drawdown",
 }
 """What a person calls the limits that give a size."""
@@ -32,6 +34,11 @@ def grouped(value: Decimal) -> str:
 def price(value: Decimal) -> str:
     """Exactly: prices stand on a grid, and are short already."""
     return grouped(value)
+
+
+def from_float(value: float) -> Decimal:
+    """Of a statistic: ten significant digits are more than it has."""
+    return Decimal(f"{value:.10g}")
 
 
 def quantity(lots: int, rules: Instrument) -> str:

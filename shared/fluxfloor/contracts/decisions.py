@@ -42,6 +42,8 @@ class Reason(StrEnum):
     POSITION_CAP = "position_cap"
     EXPOSURE_CAP = "exposure_cap"
     MARGIN = "margin"
+    PORTFOLIO_CVAR = "portfolio_cvar"
+    CORRELATION = "correlation"
     REQUESTED_SIZE = "requested_size"
     MIN_NOTIONAL = "min_notional"
     UNSUPPORTED = "unsupported"
@@ -55,6 +57,22 @@ class Limit(Model):
     passed: bool = True
     binding: bool = False
     note: str = ""
+
+
+class Tail(Model):
+    """The portfolio's one-day CVaR, loss positive, as a fraction of equity; positions and orders on their way count.
+
+    `marginal` is what one more unit of the trade's notional adds to it in money, so that after − before is about
+    marginal × notional / equity. `assumed` names the instruments that had too few days and count with the policy's
+    assumed CVaR.
+    """
+
+    alpha: Number
+    days: int
+    before: float
+    after: float
+    marginal: float
+    assumed: tuple[Ident, ...] = ()
 
 
 class Decision(Model):
@@ -79,6 +97,7 @@ class Decision(Model):
     text: str = Field(max_length=2000)
     expected_alpha: Number | None = None
     slippage_share: Number | None = None  # (adverse move + half spread + fees) / expected alpha
+    tail: Tail | None = None  # of an accepted entry, where enough days are known
     book_version: int = 0
     policy_version: int = 0
     ts_event_ms: UtcMs

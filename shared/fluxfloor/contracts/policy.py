@@ -32,6 +32,10 @@ class Limits(Model):
     max_quote_age_ms: Annotated[int, Field(gt=0)] = 60_000
     cvar_cap: Fraction = Decimal("0.015")  # one-day portfolio CVaR at cvar_alpha, loss positive
     cvar_alpha: Annotated[Decimal, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.975")
+    assumed_cvar: Fraction = Decimal("0.10")  # of its notional, for an instrument with too few days beside others
+    correlation_halves: Fraction = Decimal("0.70")  # with an open position, from beyond here; 1 never does
+    correlation_crowds: Fraction = Decimal("0.80")  # mean of all pairs in the book, from beyond here; 1 never does
+    crowded_fewer_positions: Annotated[int, Field(ge=0, le=1000)] = 1  # then so many fewer than max_open_positions
 
 
 PRESETS: dict[str, Limits] = {
@@ -39,11 +43,12 @@ PRESETS: dict[str, Limits] = {
     "fluxhero": Limits(
         risk_per_reversion_trade=Decimal("0.0075"), position_cap=Decimal("0.20"), exposure_cap=Decimal("0.50"),
         max_open_positions=5, daily_loss_halts=Decimal("0.03"), daily_loss_flattens=Decimal("0.03"),
-        stop_atr=Decimal("2.5"), cvar_cap=Decimal("0.02"),
+        stop_atr=Decimal("2.5"), cvar_cap=Decimal("0.02"), crowded_fewer_positions=2,
     ),
     "mathematricks": Limits(
         position_cap=Decimal("0.80"), exposure_cap=Decimal("0.80"), max_open_positions=100,
         daily_loss_flattens=Decimal("0.03"), cvar_cap=Decimal("0.02"),
+        correlation_halves=Decimal(1), correlation_crowds=Decimal(1), crowded_fewer_positions=0,
     ),
 }  # fmt: skip
 
