@@ -22,5 +22,5 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /floor \
  && find /floor/fluxfloor -name __pycache__ -exec chown floor {} +
 USER floor
 # One process fills the cache; a second one proves that it finds everything there.
-RUN python -m fluxfloor.kernels.warm fluxfloor.strategies.warm fluxfloor.simulation.warm
-RUN python -m fluxfloor.kernels.warm --prove fluxfloor.strategies.warm fluxfloor.simulation.warm
+RUN python -m fluxfloor.kernels.warm fluxfloor.strategies.warm fluxfloor.simulation.warm fluxfloor.allocation.warm
+RUN python -m fluxfloor.kernels.warm --prove fluxfloor.strategies.warm fluxfloor.simulation.warm fluxfloor.allocation.warm

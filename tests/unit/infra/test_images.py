@@ -158,7 +158,7 @@ def test_the_core_image_compiles_for_the_cpu_that_its_services_are_told():
 def test_the_core_image_warms_the_cache_as_its_user_and_proves_it_in_another_process():
     after_user = instructions("core")[[word for word, _ in instructions("core")].index("USER") :]
     warm, prove = [rest for word, rest in after_user if word == "RUN"]
-    rooms = "fluxfloor.strategies.warm fluxfloor.simulation.warm"
+    rooms = "fluxfloor.strategies.warm fluxfloor.simulation.warm fluxfloor.allocation.warm"
     assert warm == f"python -m fluxfloor.kernels.warm {rooms}"
     assert prove == f"python -m fluxfloor.kernels.warm --prove {rooms}"
 
