@@ -6,27 +6,32 @@ where the venue lets it. Reversion: in at RSI < oversold at or below the lower B
 or RSI > overbought, with a stop of stop_share. Neutral: the trend's way in while the RSI is not overbought, at
 neutral_size, with the tighter of both stops, out as soon as either mode would leave.
 
-In a spike (ATR above spike times its 50-bar mean) stops are half as wide again and sizes 30 % smaller.
+In a spike stops are half as wide again and sizes 30 % smaller. Where the five-minute and hourly bars are known, a spike
+is a five-minute ATR above twice the hourly one (the feature `spike`); where they are not, as in the compiled backtest,
+it is an ATR above `spike` times its 50-bar mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from fluxfloor.contracts.instruments import Candle
+from fluxfloor.contracts.state import Holding
 from fluxfloor.kernels._build import kernel
 from fluxfloor.kernels.backtest import Ledger, backtest
 from fluxfloor.kernels.desk import Market, Plan
 from fluxfloor.kernels.orders import LONG, NOTHING, SHORT, Answer, Bar, Held, Rules, Terms, enter, hold, leave
-from fluxfloor.strategies.base import Compiled, Floats, within
+from fluxfloor.strategies.base import Compiled, Features, Floats, Trail, Wish, within
 
 TREND, REVERSION, NEUTRAL = range(3)
 DOWN, AROUND, UP, REVERTING = -1.0, 0.0, 1.0, 2.0
 CROSS_UP, CROSS_DOWN, OVERSOLD, AGREED, TREND_OVER, AT_MEAN, OVERBOUGHT = range(7)
 WIDER, SMALLER = 1.5, 0.7  # stops and sizes in a spike
+SPIKE, RATIO = "spike", "volatility_ratio"
 AVERAGE, RSI = 1, 3
 """Places in the row of what the parameters choose."""
 
@@ -125,6 +130,21 @@ class DualMode(Compiled):
         rsi = "adaptive_rsi_14" if self.adaptive else "rsi_14"
         bands = ("bollinger_lower_20", "bollinger_middle_20")
         return ("log_return_1", average, "atr_14", rsi, *bands, "regime", "volatility_ratio")
+
+    def decide(self, features: Features, candle: Candle, holding: Holding) -> Wish | Trail | None:
+        """What the rule answers, with what the bars beside these say of a spike in the place of the volatility ratio.
+        An entry in a spike says so first."""
+        known = features.get(SPIKE)
+        ratio = features[RATIO] if known is None else np.inf if known > 0 else 0.0
+        wish = Compiled.decide(self, {**features, RATIO: ratio}, candle, holding)
+        if not isinstance(wish, Wish) or RATIO not in wish.explanation:
+            return wish
+        seen = {**wish.explanation, RATIO: features[RATIO]}
+        return replace(wish, explanation={SPIKE: self._burst(known), **seen} if ratio > self.spike else seen)
+
+    def _burst(self, known: float | None) -> str:
+        beyond = f"its 50-bar mean × {self.spike:g}" if known is None else "twice the hourly"
+        return f"{'ATR' if known is None else '5-minute ATR'} above {beyond}: stop × {WIDER:g}, size × {SMALLER:g}"
 
     @property
     def on_trial(self) -> bool:

@@ -82,6 +82,34 @@ def test_a_spike_makes_stops_wider_and_sizes_smaller() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("spike", "ratio", "stop", "size"), [(1.0, 1.0, 93.6, 0.7), (0.0, 3.0, 96.1, 1.0)])
+def test_where_the_bars_beside_are_known_they_say_whether_it_is_one(
+    spike: float, ratio: float, stop: float, size: float
+) -> None:
+    assert entered(101.1, 100.9, spike=spike, volatility_ratio=ratio) == (Direction.LONG, stop, "trend", size)
+
+
+def test_a_trail_is_wider_in_a_spike_too() -> None:
+    assert wish(103.0, 102.0, held("trend"), spike=1.0) == Trail(96.5)
+    assert wish(103.0, 102.0, held("trend"), spike=0.0, volatility_ratio=3.0) == Trail(99.0)
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        ({"spike": 1.0}, "5-minute ATR above twice the hourly: stop × 1.5, size × 0.7"),
+        ({"volatility_ratio": 2.1}, "ATR above its 50-bar mean × 2: stop × 1.5, size × 0.7"),
+        ({"spike": 0.0, "volatility_ratio": 2.1}, None),
+    ],
+)
+def test_an_entry_in_a_spike_says_so_first_and_by_which_measure(features: Any, told: str | None) -> None:
+    got = wish(101.1, 100.9, **features)
+    assert isinstance(got, Wish)
+    assert got.explanation.get("spike") == told
+    assert got.explanation["volatility_ratio"] == features.get("volatility_ratio", 1.0)
+    assert next(iter(got.explanation)) == ("trigger" if told is None else "spike")
+
+
 def test_without_the_gate_both_modes_speak_in_any_regime() -> None:
     assert entered(101.1, 100.9, params={"regime_gate": 0}, regime=DOWN)[2] == "trend"
     assert entered(96.0, 98.0, params={"regime_gate": 0, "shorts": 0}, regime=UP, adaptive_rsi_14=9.0)[2] == "reversion"
