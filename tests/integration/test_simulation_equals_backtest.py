@@ -7,6 +7,7 @@ import pytest
 from fluxfloor.contracts.policy import PRESETS, Limits
 from fluxfloor.local.simulating import simulate
 from fluxfloor.simulation import Costs, Settings, backtest
+from fluxfloor.simulation.explaining import with_regimes
 from fluxfloor.strategies import PLUGINS, build
 
 from tests.support.playground import RULES, spec, walk
@@ -24,6 +25,7 @@ def test_the_stages_leave_the_record_that_the_loop_leaves(plugin: str) -> None:
     costs = Costs(half_spread=0.0001, slippage=0.0001, fee=0.0002)
     settings = Settings(opening=10_000.0, limits=limits, halts="final", costs=costs)
     fast = backtest(build(plugin, {}), [bars], [RULES], settings)  # type: ignore[arg-type]
+    fast = with_regimes(fast, {RULES.symbol: bars})
     assert len(slow.trades) >= 2
     assert slow.close_ms.tolist() == fast.close_ms.tolist()
     for name in ("side", "lots"):
@@ -33,6 +35,10 @@ def test_the_stages_leave_the_record_that_the_loop_leaves(plugin: str) -> None:
     for name in ("entered_on", "left_on"):
         told = [[run.trades.triggers[place] for place in getattr(run.trades, name)] for run in (slow, fast)]
         assert told[0] == told[1]
+    for name in ("entry_stop", "entry_regime", "exit_regime"):
+        np.testing.assert_allclose(getattr(slow.trades, name), getattr(fast.trades, name), rtol=1e-12)
+    told_of = np.isfinite(slow.trades.exit_stop)
+    np.testing.assert_allclose(slow.trades.exit_stop[told_of], fast.trades.exit_stop[told_of], rtol=1e-9)
     assert slow.positions.tolist() == fast.positions.tolist()
     for name in ("equity", "cash", "exposure", "traded"):
         np.testing.assert_allclose(getattr(slow, name), getattr(fast, name), rtol=0, atol=ROUNDED)

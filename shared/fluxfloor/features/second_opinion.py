@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fluxfloor.contracts.state import RegimeModel
 from fluxfloor.kernels import Hmm, hmm_filter, hmm_fit, log_return, rolling_std
-from fluxfloor.kernels.regimes import DOWN, NEUTRAL, REVERTING, UP
+from fluxfloor.kernels.regimes import DOWN, REVERTING, UP, WORDS
 
 Floats = NDArray[np.float64]
 Bars = Floats
@@ -34,7 +34,6 @@ STEEP = 0.5  # mean trend beyond which a state is one of rise or fall
 SURE = 0.6  # probability from which the model is taken at its word
 STEPS, TOLERANCE, SEED = 100, 1e-2, 0
 DOWN_SHARE, SIDEWAYS_SHARE, UP_SHARE, CONTRADICTS = "hmm_down", "hmm_sideways", "hmm_up", "hmm_contradicts"
-WORDS = {DOWN: "down", NEUTRAL: "neutral", UP: "up", REVERTING: "reverting"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,13 @@ LOTS, ENTRY_MS, SLOT_MS, MODE, TRIGGER, PARTIAL, WISH, WHY, WISH_MODE, DECIDED_M
 WAITS, WAIT_LOTS, WAIT_LIMIT, CLOSED, MONTH, DAY_SEEN = range(10, 16)
 INTS = 16
 PRICE, STOP, TARGET, BEST, FEES, LAST, WISH_STOP, WISH_TARGET, WISH_LIMIT, WISH_SIZE, SEEN, EDGES = range(12)
-MONEY = 12
+ENTRY_STOP = 12
+MONEY = 13
 CASH, HIGH_WATER, DAY_START, EQUITY, TRADED = range(5)
 HALT, FLATTEN, DAY, COUNT = range(4)
-TRADE_INTS, TRADE_MONEY = 8, 4
-"""symbol, side, lots, entry_ms, exit_ms, mode, entered on, left on; entry price, exit price, fees, profit."""
+TRADE_INTS, TRADE_MONEY = 8, 6
+"""symbol, side, lots, entry_ms, exit_ms, mode, entered on, left on; entry price, exit price, fees, profit, and the stop
+as it stood after the entry and before the exit, NaN for none."""
 
 
 class Market(NamedTuple):
@@ -198,6 +200,7 @@ def open_up(desk: Desk, rules: Rules, terms: Terms, s: int, lots: int, ticks: in
     account[TRADED] += price * quantity
     i[LOTS], i[ENTRY_MS], i[SLOT_MS], i[MODE], i[TRIGGER] = lots, at_ms, slot_ms, i[WISH_MODE], i[WHY]
     m[PRICE], m[BEST], m[FEES], m[STOP], m[TARGET] = price, price, fee, m[WISH_STOP], m[WISH_TARGET]
+    m[ENTRY_STOP] = m[WISH_STOP]
 
 
 @bare_kernel
@@ -218,6 +221,7 @@ def close_out(desk: Desk, rules: Rules, terms: Terms, s: int, ticks: int, why: i
     row_ints[0], row_ints[1], row_ints[2], row_ints[3], row_ints[4] = s, side, abs(lots), i[ENTRY_MS], at_ms
     row_ints[5], row_ints[6], row_ints[7] = mode, i[TRIGGER], why
     row_money[0], row_money[1], row_money[2], row_money[3] = entry, price, fees, profit
+    row_money[4], row_money[5] = m[ENTRY_STOP], m[STOP]
     desk.flags[COUNT] += 1
     i[CLOSED] += 1
     i[LOTS], m[FEES], m[STOP], m[TARGET] = 0, 0.0, np.nan, np.nan
@@ -225,10 +229,12 @@ def close_out(desk: Desk, rules: Rules, terms: Terms, s: int, ticks: int, why: i
 
 @bare_kernel
 def remember(desk: Desk, s: int, answer: Answer, seen: float, at_ms: int) -> None:
-    """What was decided at a close, until the next open. Leaving keeps the way in: it is the trade's."""
+    """What was decided at a close, until the next open. Leaving keeps the way in: it is the trade's; a level that it
+    names takes the place of the stop."""
     i, m = desk.ints[s], desk.money[s]
     i[WISH], i[WHY], i[DECIDED_MS] = answer.action, answer.trigger, at_ms
     if answer.action == LEAVE:
+        m[STOP] = answer.stop if answer.stop > 0.0 else m[STOP]
         return
     i[WISH_MODE] = answer.mode
     m[WISH_STOP], m[WISH_TARGET], m[WISH_LIMIT] = answer.stop, answer.take_profit, answer.limit

@@ -16,6 +16,7 @@ from fluxfloor.kernels.windows import rolling_std, sma
 Array = NDArray[np.float64]
 
 DOWN, NEUTRAL, UP, REVERTING = -1.0, 0.0, 1.0, 2.0
+WORDS = {DOWN: "down", NEUTRAL: "neutral", UP: "up", REVERTING: "reverting"}
 CALM, USUAL, WILD = -1.0, 0.0, 1.0
 CONFIRMING_BARS = 3
 MEMORY_BARS = 100  # no label outlives this many bars that never agreed for three

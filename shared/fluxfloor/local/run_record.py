@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, SignalReceived, TradeClosed
+from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, SignalReceived, SignalScored, TradeClosed
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderReport
 from fluxfloor.measures.records import Floats, Ints, Run, Trades
@@ -25,6 +25,9 @@ class Told:
     updates: list[AccountUpdated] = field(default_factory=list)
     reports: list[OrderReport] = field(default_factory=list)
     triggers: dict[str, str] = field(default_factory=dict)  # signal -> what triggered it
+    regimes: dict[str, float] = field(default_factory=dict)  # signal -> the regime it was scored in
+    entry_stops: dict[str, float] = field(default_factory=dict)  # signal -> the stop its order had, in price
+    exit_stops: dict[str, float] = field(default_factory=dict)  # signal -> the stop it found
 
 
 def run_of(
@@ -37,7 +40,7 @@ def run_of(
     a fill belongs to the bar in which it happened, and what came after the last close is left out. Trades carry the
     moments of their fills, not of bars. Positions are marked as reconciliation marked them.
     """
-    told = _told(facts, account_id)
+    told = _told(facts, account_id, instruments)
     symbols = tuple(item.symbol for item in instruments)
     places = {item.instrument_id: place for place, item in enumerate(instruments)}
     equity, cash, exposure = _curve(told.updates, close_ms, opening)
@@ -50,7 +53,7 @@ def run_of(
     )  # fmt: skip
 
 
-def _told(facts: Iterable[Mapping[str, Any]], account_id: str) -> Told:
+def _told(facts: Iterable[Mapping[str, Any]], account_id: str, instruments: Sequence[Instrument]) -> Told:
     told = Told()
     for fact in facts:
         kind, data = fact["type"], fact["data"]
@@ -60,10 +63,26 @@ def _told(facts: Iterable[Mapping[str, Any]], account_id: str) -> Told:
             told.reports.append(ExecutionReported.model_validate(data, extra="ignore").report)
         elif kind == SignalReceived.type:
             signal = data["signal"]
-            told.triggers[signal["signal_id"]] = str(signal["explanation"].get("trigger", ENTRY))
+            why = signal["explanation"]
+            told.triggers[signal["signal_id"]] = str(why.get("trigger", ENTRY))
+            told.exit_stops[signal["signal_id"]] = _price(why.get("stop_price"))
+        elif kind == SignalScored.type and "regime" in data["features"]:
+            told.regimes[data["signal"]["signal_id"]] = data["features"]["regime"]
     told.updates.sort(key=lambda update: (update.ts_event_ms, update.account_version))
     told.reports = [report for report in told.reports if report.intent.account_id == account_id]
+    told.entry_stops = _stops(told.reports, instruments)
     return told
+
+
+def _price(told: Any) -> float:
+    """A sender may call anything a stop_price."""
+    return float(told) if isinstance(told, (int, float)) else np.nan
+
+
+def _stops(reports: list[OrderReport], instruments: Sequence[Instrument]) -> dict[str, float]:
+    rules = {item.instrument_id: item for item in instruments}
+    orders = [report.intent for report in reports if report.intent.stop_loss_ticks]
+    return {order.signal_id: float(rules[order.instrument_id].price(order.stop_loss_ticks or 0)) for order in orders}
 
 
 def _curve(updates: list[AccountUpdated], close_ms: Ints, opening: float) -> tuple[Floats, Floats, Floats]:
@@ -112,7 +131,17 @@ def _trades(told: Told, instruments: Sequence[Instrument], places: Mapping[str, 
         exit_price=_floats(closed, "exit_price"), fees=_floats(closed, "fees"), profit=_floats(closed, "profit"),
         mode=_ints(modes.index(trade.tag) for trade in closed), entered_on=_ints(map(triggers.index, entered)),
         left_on=_ints(map(triggers.index, left)), modes=modes, triggers=triggers,
+        entry_stop=_of_entries(told.entry_stops, closed), exit_stop=_of_exits(told.exit_stops, closed),
+        entry_regime=_of_entries(told.regimes, closed), exit_regime=_of_exits(told.regimes, closed),
     )  # fmt: skip
+
+
+def _of_entries(known: Mapping[str, float], trades: list[TradeClosed]) -> Floats:
+    return np.array([known.get(trade.entry_signal_id, np.nan) for trade in trades], np.float64)
+
+
+def _of_exits(known: Mapping[str, float], trades: list[TradeClosed]) -> Floats:
+    return np.array([known.get(trade.exit_signal_id, np.nan) for trade in trades], np.float64)
 
 
 def _names(found: Iterable[str]) -> tuple[str, ...]:

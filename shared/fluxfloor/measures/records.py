@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+LEFT_OUT: Floats = np.empty(0)
+UNSURE = ("entry_stop", "exit_stop", "entry_regime", "exit_regime")
+"""Columns of trades that are NaN where nobody knows."""
+
+
+def _left_out() -> Floats:
+    return LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +24,9 @@ class Trades:
 
     Money is in the account's currency, prices in the instrument's quote currency; `profit` is net of `fees` (those of
     the entry's share, the exit, and borrow). `side` is +1 long, -1 short. `mode` is what the strategy called its way in
-    (an index of `modes`), `entered_on` and `left_on` name the triggers (indexes of `triggers`).
+    (an index of `modes`), `entered_on` and `left_on` name the triggers (indexes of `triggers`). What nobody knows is
+    NaN, and may be left out: the stop as it stood after the entry and before the exit, and the confirmed regime of the
+    last bar closed before either (the codes of kernels.regimes).
     """
 
     symbol: Ints  # index into Run.symbols
@@ -35,6 +44,15 @@ class Trades:
     left_on: Ints
     modes: tuple[str, ...] = ("",)
     triggers: tuple[str, ...] = ("",)
+    entry_stop: Floats = field(default_factory=_left_out)
+    exit_stop: Floats = field(default_factory=_left_out)
+    entry_regime: Floats = field(default_factory=_left_out)
+    exit_regime: Floats = field(default_factory=_left_out)
+
+    def __post_init__(self) -> None:
+        for name in UNSURE:
+            if getattr(self, name) is LEFT_OUT:
+                object.__setattr__(self, name, np.full(len(self), np.nan))
 
     def __len__(self) -> int:
         return int(self.side.size)
@@ -43,6 +61,11 @@ class Trades:
     def cost(self) -> Floats:
         """(k,) entry notional, positive."""
         return self.quantity * self.entry_price
+
+    @property
+    def risk(self) -> Floats:
+        """(k,) what the stop would have lost at the entry, before fees and slippage; NaN without a stop."""
+        return self.side * (self.entry_price - self.entry_stop) * self.quantity
 
     @property
     def returns(self) -> Floats:

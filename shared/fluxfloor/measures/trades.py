@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.measures.records import Floats, Ints, Trades
+from fluxfloor.kernels.regimes import WORDS
+from fluxfloor.measures.records import UNSURE, Floats, Ints, Trades
 
 HOUR_MS = 3_600_000
 
@@ -81,6 +82,12 @@ def by_exit(trades: Trades) -> dict[str, TradeFigures]:
     return _by(trades, trades.left_on, trades.triggers)
 
 
+def by_regime(trades: Trades) -> dict[str, TradeFigures]:
+    """By the confirmed regime that they were entered in; trades whose is not known are left out."""
+    found = {word: select(trades, trades.entry_regime == code) for code, word in WORDS.items()}
+    return {word: trade_figures(chosen) for word, chosen in found.items() if len(chosen)}
+
+
 def by_symbol(trades: Trades, symbols: tuple[str, ...]) -> dict[str, TradeFigures]:
     return _by(trades, trades.symbol, symbols)
 
@@ -88,7 +95,7 @@ def by_symbol(trades: Trades, symbols: tuple[str, ...]) -> dict[str, TradeFigure
 def select(trades: Trades, chosen: NDArray[np.bool_] | Ints) -> Trades:
     """Some of the trades, in their order: a mask or indexes, each array cut alike."""
     columns = ("symbol", "side", "lots", "quantity", "entry_ms", "exit_ms", "entry_price", "exit_price", "fees",
-               "profit", "mode", "entered_on", "left_on")  # fmt: skip
+               "profit", "mode", "entered_on", "left_on", *UNSURE)  # fmt: skip
     return replace(trades, **{name: getattr(trades, name)[chosen] for name in columns})
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fluxfloor.measures.performance import Performance, performance
-from fluxfloor.measures.trades import TradeFigures, by_entry, by_exit, by_mode, by_symbol, trade_figures
+from fluxfloor.measures.trades import TradeFigures, by_entry, by_exit, by_mode, by_regime, by_symbol, trade_figures
 from fluxfloor.reporting.report import DRAWDOWN, EDGE, SHARPE, Report
 
 NONE = "–"
@@ -113,11 +113,11 @@ def key_figures(report: Report) -> Grid:
 
 
 def breakdown(report: Report) -> dict[str, Grid]:
-    """Modes, ways in, ways out and symbols, each where there is more than one."""
+    """Modes, ways in, ways out, regimes and symbols, each where there is more than one."""
     trades, symbols = report.run.trades, report.run.symbols
     parts: dict[str, Mapping[str, TradeFigures]] = {
         "mode": by_mode(trades), "entered on": by_entry(trades), "left on": by_exit(trades),
-        "symbol": by_symbol(trades, symbols) if len(symbols) > 1 else {},
+        "regime": by_regime(trades), "symbol": by_symbol(trades, symbols) if len(symbols) > 1 else {},
     }  # fmt: skip
     return {name: _parts(name, found, report.run.currency) for name, found in parts.items() if len(found) > 1}
 

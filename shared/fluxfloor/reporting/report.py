@@ -36,6 +36,7 @@ from fluxfloor.measures.splits import WalkForward
 from fluxfloor.simulation.ablation import Ablation
 from fluxfloor.simulation.baselines import RANDOM, RandomEntries, baselines, random_entries
 from fluxfloor.simulation.capacity import Capacity, capacity
+from fluxfloor.simulation.explaining import with_regimes
 from fluxfloor.simulation.following import Costs
 from fluxfloor.simulation.histories import History
 from fluxfloor.simulation.killswitch import KillCriteria, kill_criteria
@@ -90,6 +91,7 @@ def study(
     trials: (days, variants) daily returns of every variant that was tried, for deflation and the probability of
     overfitting; without them neither is told.
     """
+    run = with_regimes(run, history)
     chance = random_entries(history, run, costs, rng)
     beside = baselines(history, run, costs)
     if chance is not None:

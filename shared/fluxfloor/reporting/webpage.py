@@ -11,7 +11,7 @@ from io import StringIO
 
 from matplotlib.figure import Figure
 
-from fluxfloor.reporting import charts, figures
+from fluxfloor.reporting import charts, figures, trade_list
 from fluxfloor.reporting.figures import Grid
 from fluxfloor.reporting.months import monthly_returns
 from fluxfloor.reporting.report import Report
@@ -49,6 +49,7 @@ def page(report: Report) -> str:
         "<h2>How far to believe it</h2>",
         *_doubts(report),
         *_honesty(report),
+        *_one_by_one(report),
     ]  # fmt: skip
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(report.title)}'
     return f"<!doctype html><html lang=en><head>{head}</title><style>{CSS}</style></head><body><main>\n" + (
@@ -84,6 +85,14 @@ def _trades(report: Report) -> list[str]:
     if not len(report.run.trades):
         return [_section('<p class="faint">No trade was closed.</p>')]
     return [_pair(chart(report, charts.trade_returns, 5.0, 2.6), chart(report, charts.holding, 5.0, 2.6))]
+
+
+def _one_by_one(report: Report) -> list[str]:
+    if not len(report.run.trades):
+        return []
+    note = trade_list.told(report.run)
+    left_out = [f'<p class="faint">{escape(note)}</p>'] if note else []
+    return ["<h2>Trade by trade</h2>", _section(table(trade_list.trade_list(report.run)), *left_out)]
 
 
 def _doubts(report: Report) -> list[str]:

@@ -60,19 +60,21 @@ def _round_trips(curve: Curve, market: Market, rules: Rules) -> tuple[Ints, Floa
     quantity = curve.lots[into] * rules.lot_num[0] / rules.lot_den[0]
     fees = curve.fee[into] + curve.fee[out]
     profit = (curve.price[out] - curve.price[into]) * quantity - fees
-    return ints, np.column_stack([curve.price[into], curve.price[out], fees, profit])
+    no_stop = np.full(count, np.nan)
+    return ints, np.column_stack([curve.price[into], curve.price[out], fees, profit, no_stop, no_stop])
 
 
 def trades_of(ledger: Ledger, rules: Rules, strategy: Compiled) -> Trades:
     """The closed round trips, in the order of their exits."""
     symbol, side, lots, entry_ms, exit_ms, mode, entered_on, left_on = ledger.trade_ints.T
-    entry_price, exit_price, fees, profit = ledger.trade_money.T
+    entry_price, exit_price, fees, profit, entry_stop, exit_stop = ledger.trade_money.T
     names, left = _triggers(strategy, left_on)
     return Trades(
         symbol=symbol.copy(), side=side.copy(), lots=lots.copy(),
         quantity=lots * rules.lot_num[symbol] / rules.lot_den[symbol], entry_ms=entry_ms.copy(), exit_ms=exit_ms.copy(),
         entry_price=entry_price.copy(), exit_price=exit_price.copy(), fees=fees.copy(), profit=profit.copy(),
         mode=mode.copy(), entered_on=entered_on.copy(), left_on=left, modes=strategy.modes, triggers=names,
+        entry_stop=entry_stop.copy(), exit_stop=exit_stop.copy(),
     )  # fmt: skip
 
 

@@ -6,7 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, PositionView, SignalReceived, TradeClosed
+import pytest
+from fluxfloor.contracts.events import (
+    AccountUpdated,
+    ExecutionReported,
+    PositionView,
+    SignalReceived,
+    SignalScored,
+    TradeClosed,
+)
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.local.run_record import run_of
 from fluxfloor.measures.performance import performance
@@ -50,6 +58,9 @@ def closed(entry_ms: int, exit_ms: int, **more: Any) -> TradeClosed:
     return TradeClosed(**{**given, **more})
 
 
+UNKNOWN = closed(910, 940, entry_signal_id="", exit_signal_id="")
+
+
 def record(*facts: dict[str, Any]) -> Any:
     return run_of(facts, "paper-main", [BTC], CLOSES, 1_000.0, "USDT")
 
@@ -91,6 +102,28 @@ def test_trades_come_in_the_order_of_their_exits_with_what_triggered_them() -> N
     assert [made.triggers[place] for place in made.entered_on] == ["entry", "entry"]
     assert [made.triggers[place] for place in made.left_on] == ["flatten", "cross_back"]
     assert made.profit.tolist() == [0.09, 0.09]
+
+
+def test_trades_know_their_stops_and_the_regimes_they_were_scored_in() -> None:
+    inward = signal(name="s-in")
+    outward = signal(name="s-out", explanation={"trigger": "trend_over", "stop_price": 104.5})
+    order = intent("i1", side=Side.BUY, lots=10, signal_id="s-in", stop_loss_ticks=BTC.ticks(d("90")))
+    run = record(
+        told(SignalReceived(signal=inward)), told(SignalScored(signal=inward, features={"regime": 1.0})),
+        told(SignalReceived(signal=outward)), told(SignalScored(signal=outward, features={"regime": 2.0})),
+        told(ExecutionReported(report=report(order, OrderState.FILLED, fill("f", 10, "100", at_ms=500)))),
+        updated(900, 1, "1", "1", trades=(closed(500, 900),)), updated(950, 2, "1", "1", trades=(UNKNOWN,)),
+    )  # fmt: skip
+    made = run.trades
+    assert [made.entry_stop[0], made.exit_stop[0], made.entry_regime[0], made.exit_regime[0]] == [90.0, 104.5, 1.0, 2.0]
+    assert made.risk[0] == pytest.approx(0.1), "10 a coin, of a hundredth"
+    assert np.isnan([made.entry_stop[1], made.exit_stop[1], made.entry_regime[1], made.exit_regime[1]]).all()
+
+
+def test_a_senders_stop_that_is_no_number_is_not_known() -> None:
+    outward = signal(name="s-out", explanation={"stop_price": "below the low"})
+    run = record(told(SignalReceived(signal=outward)), updated(900, 1, "1", "1", trades=(closed(500, 900),)))
+    assert np.isnan(run.trades.exit_stop[0])
 
 
 def test_what_belongs_to_another_account_is_left_out() -> None:

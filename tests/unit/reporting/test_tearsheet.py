@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
 from itertools import combinations
@@ -20,6 +21,7 @@ from fluxfloor.reporting.charts import thinned
 from fluxfloor.reporting.figures import chance, days, hours, money, percent
 from fluxfloor.reporting.months import monthly_returns
 from fluxfloor.reporting.report import Report, study
+from fluxfloor.reporting.trade_list import told, trade_list
 from fluxfloor.simulation.ablation import ablations
 from fluxfloor.simulation.baselines import cross
 from fluxfloor.simulation.following import Costs, combine, follow
@@ -219,7 +221,7 @@ def test_the_report_says_what_was_measured() -> None:
     cells = {row[0]: row[1] for row in grid.rows}
     assert cells["trades"] == f"{len(report.run.trades):,}"
     assert cells["total return"] == percent(report.run.equity[-1] / 10_000 - 1, signed=True)
-    assert set(figures.breakdown(report)) == {"mode", "left on"}
+    assert set(figures.breakdown(report)) == {"mode", "left on", "regime"}
     told = {what: figure for what, figure, _ in figures.verdicts(report)}
     assert set(told) == {
         "true Sharpe above zero", "deflated Sharpe", "overfitting probability", "walk-forward", "beats chance",
@@ -228,6 +230,37 @@ def test_the_report_says_what_was_measured() -> None:
     assert {row[0] for row in figures.interval_table(report).rows} == {
         "Sharpe ratio", "annual return", "daily drawdown", "edge a trade",
     }  # fmt: skip
+
+
+def test_every_trade_of_the_page_says_why_and_in_which_regime() -> None:
+    """Of an account without stops: what nobody knows is a dash."""
+    run = full().run
+    grid = trade_list(run)
+    assert len(grid.rows) == min(len(run.trades), 250)
+    newest = grid.rows[0]
+    assert newest[0] == f"{datetime.fromtimestamp(run.trades.entry_ms[-1] / 1_000, UTC):%Y-%m-%d %H:%M}"
+    assert newest[3] in ("cross (trend)", "cross (reversion)")
+    assert newest[9] in ("cross", "stop")
+    assert {row[4] for row in grid.rows} <= {"up", "down", "reverting", "neutral", "–"}
+    assert {"reverting", "neutral"} <= {row[4] for row in grid.rows}
+    assert {row[6] for row in grid.rows} == {"–"}
+    assert newest[0] in webpage.page(full())
+
+
+def test_a_stop_that_moved_is_told_with_both_ends_and_what_it_put_at_risk() -> None:
+    run = one_trade().run
+    stop = run.trades.entry_price + 5.0
+    moved = replace(run.trades, entry_stop=stop, exit_stop=stop - 2.5)
+    (row,) = trade_list(replace(run, trades=moved)).rows
+    assert row[6] == f"{stop[0]:,.8g} → {stop[0] - 2.5:,.8g}"
+    assert row[7] == money(5.0 * float(run.trades.quantity[0]))
+
+
+def test_a_long_list_is_cut_to_its_newest_and_says_so() -> None:
+    run = full().run
+    assert len(trade_list(run, most=3).rows) == 3
+    assert told(run, most=3) == f"The newest 3 of {len(run.trades)} trades."
+    assert told(run, most=len(run.trades)) == ""
 
 
 def test_what_was_not_worked_out_is_not_told() -> None:

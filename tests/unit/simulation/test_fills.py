@@ -102,6 +102,19 @@ def test_a_resting_stop_fills_within_the_bar_or_at_the_open_beyond_it(third: Any
         assert run.trades.triggers[run.trades.left_on[0]] == "stop"
 
 
+def test_a_trade_remembers_the_stop_of_its_entry_and_where_it_had_moved_by_its_exit() -> None:
+    """A trail of 8 behind the best close of 110 puts the stop at 102."""
+    table = bars(flat(100), flat(100), flat(110), flat(109), flat(101))
+    run = one(table, replace(BY_LIMITS, stops="resting"), trail=8.0, **STOPPED)
+    assert (run.trades.entry_stop[0], run.trades.exit_stop[0]) == (95.0, 102.0)
+    assert run.trades.risk[0] == pytest.approx(5.0 * run.trades.quantity[0])
+
+
+def test_without_a_stop_the_risk_is_not_known() -> None:
+    run = one(bars(flat(100), flat(101), flat(120), flat(120)), BY_WEIGHT, out=120.0, stop=NAN)
+    assert np.isnan([run.trades.entry_stop[0], run.trades.exit_stop[0], run.trades.risk[0]]).all()
+
+
 BY_LIMITS = Settings(opening=1_000.0, costs=FREE, halts="off", edge_gate=False)
 
 
