@@ -2,32 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fluxfloor.cerebro import decide as cerebro
+from fluxfloor.cerebro import window as windows
+from fluxfloor.cerebro.case import Case
+from fluxfloor.cerebro.decide import Decided
 from fluxfloor.contracts.events import DecisionMade, OrderRequested, SignalScored
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR, Halt, Policy
-from fluxfloor.contracts.signals import Signal
-from fluxfloor.contracts.state import RiskBook
+from fluxfloor.contracts.signals import Action, Signal
+from fluxfloor.contracts.state import EntryWindow, RiskBook
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
 
-from functions.cerebro import knowing, risk
+from functions.cerebro import knowing, risk, waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What one portfolio's decisions of one commit stand on, all of it verified by that commit."""
+
+    book: RiskBook | None
+    policy: Policy | None
+    halts: tuple[Halt | None, ...]
+    window: EntryWindow | None
+    rules: dict[str, Instrument]
 
 
 def decide(scored: SignalScored, work: Work) -> None:
-    portfolio, instrument_id = scored.signal.portfolio_id, scored.signal.leg.instrument_id
-    book, policy, *halts = work.read(
-        RiskBook.key(portfolio), Policy.key(portfolio), Halt.key(FLOOR), Halt.key(portfolio)
-    )
-    rules, own = risk.all_instruments(work, book), risk.rules_of(work, instrument_id)
-    if own is not None:
-        rules[instrument_id] = own
-    style = _style(scored.signal, work.settings)
-    knowledge = knowing.known(work, book, policy, instrument_id)
-    decided = cerebro.decide(scored, book, policy, tuple(halts), rules, work.now_ms, style, knowledge=knowledge)
+    """An entry of a bar waits for others; everything else is decided at once."""
+    if scored.signal.action is Action.ENTRY and windows.of_a_bar(scored, work.now_ms) and waiting.wait(scored, work):
+        return
+    ground = read(scored.signal.portfolio_id, work, windowed=scored.signal.action is not Action.ENTRY)
+    if _waits(scored, ground, work) and waiting.wait(scored, work):
+        return
+    if ground.window is not None and windows.leaves(scored.signal):
+        waiting.call_off(ground.window, scored.signal, ground.book, ground.policy, work)
+    decided = answer(scored, ground, ground.book, work)
     if decided.book is not None:
         work.write(decided.book)
-    work.emit(DecisionMade(decision=decided.decision))
-    work.emit(*(OrderRequested(intent=intent) for intent in decided.intents))
+    tell(decided, work)
+
+
+def read(portfolio: str, work: Work, windowed: bool = False) -> Ground:
+    """In one round. `windowed`: with what waits, which only concerns those that may call it off."""
+    book, policy, floor_halt, halt, *window = work.read_all(
+        [
+            RiskBook.key(portfolio),
+            Policy.key(portfolio),
+            Halt.key(FLOOR),
+            Halt.key(portfolio),
+            *([EntryWindow.key(portfolio)] if windowed else []),
+        ]
+    )
+    return Ground(book, policy, (floor_halt, halt), window[0] if window else None, risk.all_instruments(work, book))
+
+
+def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Work) -> Decided:
+    """On `book`, which may be further on than the one that was read."""
+    rules, style = _rules(scored.signal, ground, work), _style(scored.signal, work.settings)
+    knowledge = knowing.known(work, book, ground.policy, scored.signal.leg.instrument_id)
+    return cerebro.decide(scored, book, ground.policy, ground.halts, rules, work.now_ms, style, knowledge=knowledge)
+
+
+def tell(decided: Decided, work: Work, because: Fact | None = None) -> None:
+    work.emit(DecisionMade(decision=decided.decision), because=because)
+    work.emit(*(OrderRequested(intent=intent) for intent in decided.intents), because=because)
+
+
+def _waits(scored: SignalScored, ground: Ground, work: Work) -> bool:
+    """A target only where it leads into a position: what may lead out of one never waits."""
+    signal, policy = scored.signal, ground.policy
+    if signal.action is Action.EXIT or policy is None or not windows.waits(scored, policy.limits, work.now_ms):
+        return False
+    rules = _rules(signal, ground, work)
+    if signal.action is Action.ENTRY or ground.book is None or signal.leg.instrument_id not in rules:
+        return signal.action is Action.ENTRY
+    style = _style(signal, work.settings)
+    return windows.enters(Case(scored, ground.book, policy, ground.halts, rules, style, work.now_ms))
+
+
+def _rules(signal: Signal, ground: Ground, work: Work) -> dict[str, Instrument]:
+    """Of all that is in the book and of what the signal wants."""
+    own = risk.rules_of(work, signal.leg.instrument_id)
+    return ground.rules if own is None else {**ground.rules, own.instrument_id: own}
 
 
 def _style(signal: Signal, settings: Settings) -> str:

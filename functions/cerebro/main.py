@@ -6,7 +6,7 @@ from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, RiskRa
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.cerebro import deciding, risk
+from functions.cerebro import deciding, risk, together, waiting
 
 stage = Stage("cerebro")
 
@@ -14,5 +14,7 @@ stage.on(SignalScored)(deciding.decide)
 stage.on(ExecutionReported)(risk.release)
 stage.on(AccountUpdated)(risk.watch)
 stage.on(RiskRaised)(risk.hear)
+stage.timer(waiting.TIMER)(together.close)
+stage.job("sweep")(together.sweep)
 
 main = serve(stage)

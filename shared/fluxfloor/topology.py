@@ -185,7 +185,8 @@ STAGES: dict[str, StageSpec] = {
                 releases("cerebro"),
             ),
             produces=("decisions.made", "orders.requested", "risks.raised"),
-            schedules=(_sweep(15),),
+            schedules=(_sweep(15, "decides the entries whose timer was lost"),),
+            uses_timers=True,
         ),
         StageSpec(
             "execution",
@@ -335,6 +336,7 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("halts"),
     QueryShape("senders", database="edge"),
     QueryShape("stances"),
+    QueryShape("entry_windows"),  # cerebro's sweep
     QueryShape("decision_rows", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
     QueryShape("decision_rows", equals=("verdict",), order_by="ts_event_ms", descending=True),
     QueryShape("decision_rows", order_by="ts_event_ms", descending=True),

@@ -59,7 +59,7 @@ def decide(
             return _left(case, leave(case, wish))
         return _entered(case, enter(case, wish))
     except Refusal as refusal:
-        return Decided(_refused(scored, book, policy, known, refusal, now_ms), book)
+        return Decided(refused(scored, book, policy, known, refusal, now_ms), book)
 
 
 def _case(
@@ -120,7 +120,7 @@ def _not_twice(case: Case, intent: OrderIntent) -> None:
         raise Refusal(Reason.DUPLICATE_INTENT, "this signal already has an order on its way")
 
 
-def _refused(
+def refused(
     scored: SignalScored,
     book: RiskBook | None,
     policy: Policy | None,
@@ -128,6 +128,7 @@ def _refused(
     refusal: Refusal,
     now_ms: int,
 ) -> Decision:
+    """A refusal as it is told."""
     return Decision(
         **_about(scored.signal), verdict=Verdict.REFUSED, reason=refusal.reason, waterfall=refusal.limits,
         text=explain.refused(scored.signal, rules, refusal), expected_alpha=checks.stated_alpha(scored),

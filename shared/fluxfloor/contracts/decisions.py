@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SLIPPAGE = "slippage"
     SHORT_NOT_ALLOWED = "short_not_allowed"
     POSITION_OPEN = "position_open"
+    WITHDRAWN = "withdrawn"
     AT_TARGET = "at_target"
     NOTHING_TO_EXIT = "nothing_to_exit"
     STOP_WRONG_SIDE = "stop_wrong_side"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class Limits(Model):
     correlation_halves: Fraction = Decimal("0.70")  # with an open position, from beyond here; 1 never does
     correlation_crowds: Fraction = Decimal("0.80")  # mean of all pairs in the book, from beyond here; 1 never does
     crowded_fewer_positions: Annotated[int, Field(ge=0, le=1000)] = 1  # then so many fewer than max_open_positions
+    joint_window_ms: Annotated[int, Field(ge=0, le=60_000)] = 2_000  # a bar's entries wait for each other; 0: off
+    joint_window_takes: Literal["bars", "all"] = "bars"  # "all": entries that name no bar wait as well
 
 
 PRESETS: dict[str, Limits] = {

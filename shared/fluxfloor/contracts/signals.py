@@ -70,6 +70,7 @@ class Signal(Model):
     ts_event_ms: UtcMs  # when the sender says it happened
     ts_received_ms: UtcMs
     expires_ms: UtcMs | None = None
+    bar_close_ms: UtcMs | None = None  # the close of the bar that it was made on, where it was made on one
     reference_price: Positive | None = None
     expected_alpha: Number | None = None
     fallback_alpha: Number | None = None  # the sender's or strategy's stated default, used where nothing was measured

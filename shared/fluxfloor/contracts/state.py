@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
-from fluxfloor.contracts.events import TradeClosed
+from fluxfloor.contracts.events import SignalScored, TradeClosed
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
 
 # --- ingestion ---------------------------------------------------------------------------------------------------
@@ -211,6 +211,27 @@ class RiskBook(Document):
     account_version: int = 0
     positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
     reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
+
+
+class Waiting(Model):
+    """An entry that waits, with what its fact was: its decision is told as that fact's own consequence."""
+
+    event_id: str
+    root: str
+    parent: str
+    traceparent: str
+    ts_event_ms: UtcMs
+    scored: SignalScored
+
+
+class EntryWindow(Document):
+    """Entries of one portfolio that wait to be decided together; the id is the portfolio. None while nothing waits."""
+
+    collection: ClassVar[str] = "entry_windows"
+    owner: ClassVar[str] = "cerebro"
+
+    closes_ms: UtcMs
+    waiting: tuple[Waiting, ...]
 
 
 # --- execution ---------------------------------------------------------------------------------------------------

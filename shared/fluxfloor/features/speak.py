@@ -211,6 +211,7 @@ def _signal(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed:
         fallback_alpha=exact(voice.strategy.expected_alpha) if voice is not None and entering else None,
         size_factor=exact(wish.size_factor) * weight_of(holding, wish.tag),
         expires_ms=None if waits_ms is None else closed.close_ms + waits_ms,
+        bar_close_ms=closed.close_ms,
         tag=wish.tag if entering else holding.tag,
         explanation=dict(wish.explanation),
     )

@@ -113,10 +113,11 @@ class Work:
             raise InvariantBroken(f"{self.stage} writes {document.collection}, which {document.owner} owns")
         return Ref(document.collection, document.id, document.database)
 
-    def emit(self, *events: Event) -> None:
-        """States facts. They are committed with the writes and published after."""
+    def emit(self, *events: Event, because: Fact | None = None) -> None:
+        """States facts, as consequences of the fact at hand unless another one is named that waited for this step. They
+        are committed with the writes and published after."""
         for event in events:
-            self._facts.append(self.fact.caused(self.stage, event, len(self._facts), self.now_ms))
+            self._facts.append((because or self.fact).caused(self.stage, event, len(self._facts), self.now_ms))
         if len(self._facts) > MAX_FACTS:
             raise InvariantBroken(f"{self.stage} states more than {MAX_FACTS} facts in one step")
 

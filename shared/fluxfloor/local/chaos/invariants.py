@@ -39,6 +39,7 @@ def check(floor: Floor, answered: dict[str, set[str]]) -> list[str]:
         *reservations_are_released(floor, asked),
         *every_webhook_is_taken_once(journal, answered),
         *one_decision_per_signal(journal),
+        *nobody_waits(floor),
         *every_accepted_decision_has_its_order(journal, orders),
         *every_fact_was_taken(floor, journal),
         *orders_have_ended(orders, asked),
@@ -167,6 +168,11 @@ def one_decision_per_signal(journal: Journal) -> Iterator[str]:
     for signal_id, count in signals.items():
         if (count, decisions[signal_id]) != (1, 1):
             yield f"signal {signal_id} was received {count} times and has {decisions[signal_id]} decisions"
+
+
+def nobody_waits(floor: Floor) -> Iterator[str]:
+    for row in _rows(floor, "entry_windows"):
+        yield f"{len(row['waiting'])} entries of {row['id']} still wait to be decided"
 
 
 def every_accepted_decision_has_its_order(journal: Journal, orders: list[Order]) -> Iterator[str]:
