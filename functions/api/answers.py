@@ -103,6 +103,20 @@ class PolicyChange(Model):
     version: int = Field(ge=0, lt=2**53)
 
 
+class VersionChoice(Model):
+    """The version of a policy to put in force, by name. `version` is the number of the policy that you have seen."""
+
+    name: Name
+    version: int = Field(ge=0, lt=2**53)
+
+
+class ShadowChoice(Model):
+    """The version that decides beside the one in force, by name; null for none. `version` as above."""
+
+    name: Name | None
+    version: int = Field(ge=0, lt=2**53)
+
+
 # --- answers -----------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import pages, people, reads, shown, writes
+from functions.api import pages, people, policies, reads, shown, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -62,8 +62,14 @@ table.write("POST", "/v1/quarantine/{id}/release", "Let the stage take it again"
     writes.release
 )
 table.write("PUT", "/v1/policies/{portfolio}", "Set a portfolio's limits", Policy, body=a.PolicyChange)(
-    writes.set_policy
+    policies.set_limits
 )
+table.write("PUT", "/v1/policies/{portfolio}/active", "Put a version in force", Policy, body=a.VersionChoice)(
+    policies.promote
+)
+table.write(
+    "PUT", "/v1/policies/{portfolio}/shadow", "Let a version decide beside it, or none", Policy, body=a.ShadowChoice
+)(policies.shadow)
 table.get("/v1/exports", "Exports, newest first", a.Exports, query=Paged)(reads.exports)
 table.write("POST", "/v1/exports", "Ask for an export", a.Requested, body=a.ExportRequest, status=202)(
     writes.request_export

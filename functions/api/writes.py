@@ -13,16 +13,15 @@ from fluxfloor.contracts.events import (
 )
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import QUARANTINE
-from fluxfloor.contracts.policy import PRESETS, Halt, Limits, Policy
+from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.ports import Ref
 from fluxfloor.reporting.overview import HaltPanel
 from fluxfloor.topology import FLOOR_DATABASES
 from fluxfloor.webapi import audit, changes
 from fluxfloor.webapi.http import Reply
-from fluxfloor.webapi.problems import invalid, refusal
+from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
-from pydantic import ValidationError
 
 from functions.api import answers, shown
 from functions.api.desk import desk_of
@@ -56,7 +55,7 @@ def halt(context: Context, asked: Asked[Nothing, answers.HaltRequest]) -> Reply:
         audit.record(work, actor, "halt.raised", wish.scope, reason=wish.reason, flatten=wish.flatten)
         return shown.halt_panel(made)
 
-    return _done(context, changes.commit(context, asked, raised, decide))
+    return done(context, changes.commit(context, asked, raised, decide))
 
 
 def resume(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
@@ -76,7 +75,7 @@ def resume(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
         audit.record(work, actor, "halt.lifted", scope, was=standing.reason)
         return answers.Resumed(was=shown.halt_panel(standing))
 
-    return _done(context, changes.commit(context, asked, raised, decide))
+    return done(context, changes.commit(context, asked, raised, decide))
 
 
 def release(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
@@ -91,7 +90,7 @@ def release(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
         audit.record(work, actor, "quarantine.released", quarantine_id)
         return answers.Released(quarantine_id=quarantine_id, stage=stage)
 
-    return _done(context, changes.commit(context, asked, released, decide, status=202))
+    return done(context, changes.commit(context, asked, released, decide, status=202))
 
 
 def _releasable(context: Context, quarantine_id: str) -> dict[str, Any]:
@@ -121,7 +120,7 @@ def request_export(context: Context, asked: Asked[Nothing, answers.ExportRequest
         audit.record(work, actor, "export.requested", export_id, kind=wish.kind, account=wish.account_id)
         return answers.Requested(export_id=export_id)
 
-    return _done(context, changes.commit(context, asked, requested, decide, status=202))
+    return done(context, changes.commit(context, asked, requested, decide, status=202))
 
 
 def _checked_span(context: Context, wish: answers.ExportRequest) -> None:
@@ -147,50 +146,10 @@ def request_simulation(context: Context, asked: Asked[Nothing, SimulationSpec]) 
         )  # fmt: skip
         return answers.SimulationAsked(simulation_id=simulation_id)
 
-    return _done(context, changes.commit(context, asked, requested, decide, status=202))
+    return done(context, changes.commit(context, asked, requested, decide, status=202))
 
 
-def set_policy(context: Context, asked: Asked[Nothing, answers.PolicyChange]) -> Reply:
-    """Replaces the limits of a portfolio. Its account and currency stay: those are for the settings to say."""
-    portfolio, actor = asked.path["portfolio"], asked.actor
-    limits = _limits(asked.body)
-    raised = RiskRaised(
-        kind="policy_changed", scope=portfolio, severity=Severity.INFO, ts_event_ms=context.now_ms,
-        message=f"{actor} changed the limits of {portfolio}", details={"by": actor, "preset": asked.body.preset},
-    )  # fmt: skip
-
-    def decide(work: Work) -> Policy:
-        (kept,) = work.read(Policy.key(portfolio))
-        if kept is None:
-            raise refusal(404, "no portfolio has this name", "path.portfolio", "take one from /v1/policies")
-        if kept.version != asked.body.version:
-            fix = f"read it again: it is at version {kept.version}"
-            raise refusal(409, "the policy has changed since", "version", fix)
-        changed = kept.model_copy(update={"preset": asked.body.preset, "limits": limits})
-        work.write(changed)
-        work.emit(raised)
-        audit.record(work, actor, "policy.changed", portfolio, **_differences(kept, changed))
-        return changed if changed == kept else changed.model_copy(update={"version": kept.version + 1})
-
-    return _done(context, changes.commit(context, asked, raised, decide))
-
-
-def _limits(change: answers.PolicyChange) -> Limits:
-    if change.preset not in PRESETS:
-        raise refusal(422, "there is no such preset", "preset", f"send one of {', '.join(PRESETS)}")
-    overrides = change.limits.model_dump(exclude_unset=True)
-    try:
-        return Limits.model_validate({**PRESETS[change.preset].model_dump(), **overrides})
-    except ValidationError as problem:
-        raise invalid(problem, "limits", tuple(Limits.model_fields)) from None
-
-
-def _differences(before: Policy, after: Policy) -> dict[str, str]:
-    old = {"preset": before.preset, **before.limits.model_dump(mode="json")}
-    new = {"preset": after.preset, **after.limits.model_dump(mode="json")}
-    return {name: f"{old[name]} → {new[name]}" for name in new if old[name] != new[name]}
-
-
-def _done(context: Context, reply: Reply) -> Reply:
+def done(context: Context, reply: Reply) -> Reply:
+    """What the page shows is looked up again."""
     desk_of(context).forget()
     return reply

@@ -55,8 +55,16 @@ PRESETS: dict[str, Limits] = {
 }  # fmt: skip
 
 
+STANDARD = "standard"
+"""The version of a portfolio's policy that is its own limits, with nothing overridden."""
+
+
 class Policy(Document):
-    """The limits of one portfolio and the account it trades on; the id is the portfolio. Changes are audited."""
+    """The limits of one portfolio and the account it trades on; the id is the portfolio. Changes are audited.
+
+    `versions` are the limits that may be put in force, whole, by name: what was tried beside the live decisions is to
+    the letter what is promoted. Without any there is only the standard.
+    """
 
     collection: ClassVar[str] = "policies"
     owner: ClassVar[str] = "api"
@@ -64,8 +72,25 @@ class Policy(Document):
     preset: str
     account_id: Ident
     currency: str
-    limits: Limits
+    limits: Limits  # in force: those of the active version
+    versions: dict[Ident, Limits] = Field(default_factory=dict)
+    active: Ident = STANDARD
+    shadow: Ident | None = None  # decides every signal beside the active version; nothing comes of it
     settings_digest: str = ""  # of the settings it was last set from: the same settings never undo a person's change
+
+
+class PolicyVersion(Document):
+    """A policy as it once was, never changed; the id is "<portfolio>|<version>". Decisions name the one they obeyed."""
+
+    collection: ClassVar[str] = "policy_versions"
+    owner: ClassVar[str] = "api"
+
+    policy: Policy
+    ts_event_ms: UtcMs
+
+    @staticmethod
+    def name(portfolio: str, version: int) -> str:
+        return f"{portfolio}|{version}"
 
 
 class Halt(Document):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fluxfloor.contracts.base import Ident, NonNegative, Number
 from fluxfloor.contracts.instruments import TIMEFRAME_MS
-from fluxfloor.contracts.policy import PRESETS, Limits
+from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits
 from fluxfloor.errors import Misconfigured
 
 PREFIX = "FLUXFLOOR__"
@@ -130,20 +130,40 @@ class PaperSettings(Section):
         return self
 
 
+class VersionSettings(Section):
+    """Another version of a portfolio's limits, that may decide beside the live one and be promoted."""
+
+    limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the portfolio's own, by name
+
+
 class PortfolioSettings(Section):
     preset: str = "kraken-mvp"
     account: Ident = "paper-main"
     limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the preset, by name
+    versions: dict[Ident, VersionSettings] = Field(default_factory=dict)
+    shadow: str = ""  # the version that decides beside the live one from the start
 
     @model_validator(mode="after")
     def _valid_limits(self) -> Self:
-        self.resolved()
+        known = self.resolved_versions()
+        if self.shadow and self.shadow not in known:
+            raise ValueError(f"shadow {self.shadow!r} is none of {', '.join(known) or 'the versions: there are none'}")
+        if STANDARD in (*self.versions, self.shadow):
+            raise ValueError(f"{STANDARD!r} is the portfolio's own limits: another version needs another name")
         return self
 
     def resolved(self) -> Limits:
         if self.preset not in PRESETS:
             raise ValueError(f"preset {self.preset!r} is none of {', '.join(PRESETS)}")
         return Limits.model_validate({**PRESETS[self.preset].model_dump(), **self.limits})
+
+    def resolved_versions(self) -> dict[str, Limits]:
+        """Every version's whole limits with the standard first; nothing where there is only that."""
+        own = self.resolved()
+        made = {
+            name: Limits.model_validate({**own.model_dump(), **item.limits}) for name, item in self.versions.items()
+        }
+        return {STANDARD: own, **made} if made else {}
 
 
 class SenderSettings(Section):

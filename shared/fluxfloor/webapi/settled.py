@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.policy import STANDARD, Policy, PolicyVersion
 from fluxfloor.contracts.state import Sender
 from fluxfloor.ports import Query
 from fluxfloor.webapi import audit
@@ -35,10 +35,41 @@ def policies(settings: Settings) -> list[Policy]:
 def _policy(settings: Settings, name: str) -> Policy:
     portfolio = settings.portfolios[name]
     limits, currency = portfolio.resolved(), settings.accounts[portfolio.account].currency
+    versions = portfolio.resolved_versions()
+    others = [f"{name} {found.model_dump_json()}" for name, found in versions.items()]
     return Policy(
         id=name, preset=portfolio.preset, account_id=portfolio.account, currency=currency, limits=limits,
-        settings_digest=digest("policy", portfolio.preset, portfolio.account, currency, limits.model_dump_json()),
+        versions=versions, shadow=portfolio.shadow or None,
+        settings_digest=digest(
+            "policy", portfolio.preset, portfolio.account, currency, limits.model_dump_json(), *others,
+            portfolio.shadow,
+        ),
     )  # fmt: skip
+
+
+def _as_chosen(wanted: Policy, kept: Policy | None) -> Policy:
+    """With the versions that people have put in force and in the shadow, as far as the settings still have them."""
+    if kept is None:
+        return wanted
+    active = kept.active if kept.active in wanted.versions else STANDARD
+    shadow = wanted.shadow or (kept.shadow if kept.shadow in wanted.versions else None)
+    limits = wanted.versions.get(active, wanted.limits)
+    return wanted.model_copy(
+        update={"active": active, "limits": limits, "shadow": None if shadow == active else shadow}
+    )
+
+
+def store_policy(work: Work, before: Policy | None, after: Policy) -> Policy:
+    """Writes it in place of the one that was read, keeps it among its versions, and returns it as it is stored."""
+    version = before.version if before else 0
+    if before is not None and after.model_copy(update={"version": version}) == before:
+        return before
+    made = after.model_copy(update={"version": version + 1})
+    key = PolicyVersion.key(PolicyVersion.name(made.id, made.version))
+    work.read(key)
+    work.write(PolicyVersion(id=key.id, policy=made, ts_event_ms=work.now_ms))
+    work.write(made)
+    return made
 
 
 def senders(settings: Settings) -> list[Sender]:
@@ -70,9 +101,12 @@ def _settle_policy(context: Context, wanted: Policy) -> bool:
         return False
 
     def write(_: RiskRaised, work: Work) -> None:
-        work.read(Policy.key(wanted.id))
-        work.write(wanted)
-        audit.record(work, ACTOR, "policy.set", wanted.id, preset=wanted.preset, limits=wanted.limits.model_dump_json())
+        (before,) = work.read(Policy.key(wanted.id))
+        made = store_policy(work, before, _as_chosen(wanted, before))
+        audit.record(
+            work, ACTOR, "policy.set", made.id, preset=made.preset, limits=made.limits.model_dump_json(),
+            active=made.active, shadow=made.shadow or "",
+        )  # fmt: skip
 
     version = kept.version if kept else 0
     cause = _changed("policy", wanted.id, context.now_ms)
