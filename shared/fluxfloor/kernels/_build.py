@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import logging
 import os
 import shutil
 import tempfile
@@ -46,6 +47,7 @@ def pin_target() -> None:
 pin_target()  # Numba reads the environment when it is imported
 
 import numba.core.config  # noqa: E402
+from numba.core import event  # noqa: E402
 from numba.core.caching import InTreeCacheLocator  # noqa: E402
 
 config: Any = numba.core.config
@@ -117,16 +119,36 @@ def fused_kernel(function: Kernel) -> Kernel:
 
 
 def bare_kernel(function: Kernel) -> Kernel:
-    """As `kernel`, for what makes no array and keeps none: it counts no references to those that its caller holds.
+    """As `kernel`, for what only kernels call, and what makes no array and keeps none.
 
-    Counting is dear where tuples of arrays go through many small functions, once for every array of every call.
+    It counts no references to the arrays that its caller holds: that is dear where tuples of arrays go through many
+    small functions, once for every array of every call. Nor is it compiled to be called from Python.
     """
-    return _compiled(function, _nrt=False)
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def part_of_kernel(function: Kernel) -> Kernel:
     """A piece of a longer kernel, for reading: it becomes part of its caller, where the compiler sees both at once."""
     return _compiled(function, inline="always")
+
+
+class FirstMiss(event.Listener):
+    """Says once, as a warning in the log, why a process that found no cache is busy: whoever waits should know."""
+
+    told = False
+
+    def on_start(self, event: Any) -> None:
+        if not self.told and event.data["dispatcher"].py_func in ROOMS:
+            self.told = True
+            logging.getLogger("fluxfloor.kernels").warning(
+                "compiling kernels that are not in the cache yet: up to a minute, this once"
+            )
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say."""
+
+
+event.register("numba:compile", FirstMiss())  # type: ignore[no-untyped-call]
 
 
 def _compiled(function: Kernel, **options: Any) -> Kernel:

@@ -47,6 +47,7 @@ from fluxfloor.kernels.desk import (
     Plan,
     books_of,
     close_out,
+    code,
     decided_entry,
     filled_limit,
     grown,
@@ -157,9 +158,9 @@ def _within(desk: Desk, market: Market, rules: Rules, terms: Terms, t: int, s: i
         return
     lots, open_, stop, target = i[LOTS], market.open[row], m[STOP], m[TARGET]
     if _reached(lots, stop, market.low[row], market.high[row]):
-        _sell_off(desk, market, rules, terms, t, s, min(open_, stop) if lots > 0 else max(open_, stop), BY_STOP)
+        _sell_off(desk, market, rules, terms, t, s, min(open_, stop) if lots > 0 else max(open_, stop), code(BY_STOP))
     elif i[PARTIAL] == 0 and _reached(-lots, target, market.low[row], market.high[row]):
-        close_out(desk, rules, terms, s, nearest(in_ticks(rules, s, target)), BY_TARGET, market.open_ms[t])
+        close_out(desk, rules, terms, s, nearest(in_ticks(rules, s, target)), code(BY_TARGET), market.open_ms[t])
 
 
 # --- the close ---------------------------------------------------------------------------------------------------
@@ -180,7 +181,9 @@ def _judge(desk: Desk, at_ms: int, s: int) -> None:
     """A month that has begun gives every mode a new weight."""
     month = month_of(at_ms)
     if desk.ints[s, MONTH] and month > desk.ints[s, MONTH]:
-        desk.weights[s] = judged(desk.weights[s], desk.counts[s], desk.returns[s])
+        after = judged(desk.weights[s], desk.counts[s], desk.returns[s])
+        for mode in range(after.size):
+            desk.weights[s, mode] = after[mode]
     desk.ints[s, MONTH] = month
 
 
@@ -274,7 +277,7 @@ def backtest(decide: Any, market: Market, rules: Rules, terms: Terms, plan: Plan
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((n, symbols), np.int64), desk.trade_ints,
         desk.trade_money, desk.refused,
     )  # fmt: skip
-    played = 0
+    played = code(0)
     while True:
         played = _play(decide, market, rules, terms, plan, desk, out, played)
         if played == n:

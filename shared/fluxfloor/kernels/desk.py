@@ -5,7 +5,7 @@ Rows of `ints` and `money` belong to a symbol; the names below are their columns
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,6 @@ from fluxfloor.kernels.sizing import (
     by_weight,
     ends_of,
     fewest_lots,
-    refused,
     sized,
     slippage_share,
     stop_ticks,
@@ -52,6 +51,7 @@ EDGE_TRADES = 20  # closed round trips before a mean edge says anything
 NO_HALT, HALT_A_DAY, HALT_FOR_GOOD = 0, 1, 2
 BY_STOP, BY_TARGET, BY_FLATTEN = -1, -2, -3
 """Why a position was left, where it was not its strategy that said so."""
+code: Any = np.int64  # a plain literal would have Numba compile what takes it anew for each
 
 LOTS, ENTRY_MS, SLOT_MS, MODE, TRIGGER, PARTIAL, WISH, WHY, WISH_MODE, DECIDED_MS = range(10)
 WAITS, WAIT_LOTS, WAIT_LIMIT, CLOSED, MONTH, DAY_SEEN = range(10, 16)
@@ -118,7 +118,8 @@ class Desk(NamedTuple):
 def opened(symbols: int, modes: int, cash: float) -> Desk:
     """An empty desk."""
     money = np.full((symbols, MONEY), np.nan)
-    money[:, FEES], money[:, EDGES] = 0.0, 0.0
+    for s in range(symbols):
+        money[s, FEES], money[s, EDGES] = 0.0, 0.0
     return Desk(
         np.zeros((symbols, INTS), np.int64), money, np.array([cash, cash, cash, cash, 0.0]), np.array([0, 0, -1, 0]),
         np.zeros((symbols, modes), np.int64), np.ones((symbols, modes)), np.zeros((symbols, modes, TRIAL_TRADES)),
@@ -131,7 +132,11 @@ def grown(desk: Desk) -> Desk:
     """The desk with room for twice as many trades."""
     n = desk.trade_ints.shape[0]
     ints, money = np.zeros((2 * n, TRADE_INTS), np.int64), np.zeros((2 * n, TRADE_MONEY))
-    ints[:n], money[:n] = desk.trade_ints, desk.trade_money
+    for i in range(n):  # one by one: a slice would have Numba compile the text of an error about shapes
+        for j in range(TRADE_INTS):
+            ints[i, j] = desk.trade_ints[i, j]
+        for j in range(TRADE_MONEY):
+            money[i, j] = desk.trade_money[i, j]
     return Desk(
         desk.ints, desk.money, desk.account, desk.flags, desk.counts, desk.weights, desk.returns, ints, money,
         desk.refused,
@@ -255,19 +260,19 @@ def entry_order(
     """The wish of a symbol, checked, priced and sized at the open of moment t."""
     i, m, side = desk.ints[s], desk.money[s], desk.ints[s, WISH]
     if terms.halts and desk.flags[HALT]:
-        return refused(HALTED)
+        return Order(0, 0, HALTED)
     if side < 0 and rules.allows_short[s] == 0:
-        return refused(NOT_SHORT)
+        return Order(0, 0, NOT_SHORT)
     books, touch = books_of(market, rules, terms, desk, t), ask if side > 0 else bid
     if terms.weight > 0.0:
         ticks = market_ticks(rules, terms, s, side, market.open[market.row[t, s]], np.inf, 0)
         lots = by_weight(rules, terms, s, price_of(rules, s, ticks), books)
-        return Order(lots, 0, OK) if lots >= fewest_lots(rules, s, touch) else refused(TOO_SMALL)
+        return Order(lots, 0, OK) if lots >= fewest_lots(rules, s, touch) else Order(0, 0, TOO_SMALL)
     alpha = edge_of(desk, plan, s) if terms.edge_gate else plan.alpha
     if terms.edge_gate and alpha <= 0.0:
-        return refused(NO_EDGE)
+        return Order(0, 0, NO_EDGE)
     if terms.edge_gate and slippage_share(rules, s, side, bid, ask, m[SEEN], alpha) > terms.slippage_share:
-        return refused(SLIPPAGE)
+        return Order(0, 0, SLIPPAGE)
     share = terms.risk_per_reversion_trade if plan.reverts[i[WISH_MODE]] else terms.risk_per_trade
     size = m[WISH_SIZE] * desk.weights[s, i[WISH_MODE]]
     ends = ends_of(rules, s, side, touch, m[WISH_LIMIT])

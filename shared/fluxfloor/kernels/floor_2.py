@@ -8,12 +8,14 @@ in; what sees a window, or has a stated memory, over no more than the wanted row
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fluxfloor.kernels._build import kernel
+from fluxfloor.kernels._build import kernel, part_of_kernel
 from fluxfloor.kernels.adaptive import (
     adaptive_kama,
     adaptive_period,
@@ -44,6 +46,7 @@ bars: Any = np.int64
 
 LOOKBACK_BARS = 400
 TILE_BARS = 2_048
+TILES_A_THREAD = 16  # below, starting it takes longer than it saves
 LABEL_BARS = 101  # before a bar: a label lasts 100 bars, and it took three to confirm
 
 
@@ -95,6 +98,7 @@ class Row2(NamedTuple):
 
 AT: Any = Row2(*range(len(Row2._fields)))
 """The place of each column in a full row."""
+EVERY = np.arange(len(AT))
 
 
 @kernel
@@ -256,8 +260,8 @@ def _regimes(out: Array, at: Places, high: Array, low: Array, close: Array) -> N
     _put(out, at[AT.regime], confirmed(raw, bars(3), bars(100)))
 
 
-@kernel
-def _fill(out: Array, open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places) -> None:
+@part_of_kernel
+def _columns(out: Array, open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places) -> None:
     """out: (count, rows) of the last bars, the column whose `at` is j in row j; where it is -1 it is left out."""
     ranges = atr(high, low, close, bars(14))
     _prices(out, at, open, high, low, close, volume)
@@ -268,45 +272,68 @@ def _fill(out: Array, open: Array, high: Array, low: Array, close: Array, volume
 
 
 @kernel
-def floor_2_batch(open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places) -> Array:
-    """The wanted columns of every bar of a history, in one call.
+def floor_2_fill(
+    out: Array, open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places, begin: int, end: int
+) -> None:
+    """Writes the wanted columns of bars `begin` to `end` into out[0], out[1] …; nothing is checked.
 
-    open, high, low, close, volume: (n,), oldest first. at: (41,), for each of Row2's names the place of its column, or
-    -1. Returns (n, k), k being the greatest place + 1; rows before WARM_UP_BARS are NaN, and every other row is, to the
-    digits that the averages' seeds leave (1e-9 relative), what `floor_2_latest` says of the LOOKBACK_BARS up to it.
+    out: (end - begin, count). The rest as in `floor_2_batch`.
+    """
+    count = out.shape[1]
+    for start in range(begin, end, TILE_BARS):
+        first, until = max(0, start + 1 - LOOKBACK_BARS), min(end, start + TILE_BARS)
+        tile = np.empty((count, until - start))
+        _columns(
+            tile, open[first:until], high[first:until], low[first:until], close[first:until], volume[first:until], at
+        )
+        for i in range(until - start):
+            row = out[start - begin + i]
+            for j in range(count):
+                row[j] = tile[j, i]
+
+
+def floor_2_batch(
+    open: Array, high: Array, low: Array, close: Array, volume: Array, at: Places, threads: int | None = None
+) -> Array:
+    """The wanted columns of every bar of a history.
+
+    open, high, low, close, volume: (n,), contiguous, oldest first. at: (41,), for each of Row2's names the place of its
+    column, or -1. threads: as many as this process may use cores, unless told; a short history never takes more than
+    one. Returns (n, k), k being the greatest place + 1; rows before WARM_UP_BARS are NaN, and every other row is, to
+    the digits that the averages' seeds leave (1e-9 relative), what `floor_2_latest` says of the LOOKBACK_BARS up to it.
     Raises ValueError for unequal lengths or another number of places.
     """
-    n = close.size
-    if open.size != n or high.size != n or low.size != n or volume.size != n or at.size != len(AT):
+    columns, n, begin = (open, high, low, close, volume), close.size, WARM_UP_BARS - 1
+    if any(column.size != n for column in columns) or at.size != len(AT):
         raise ValueError("the columns differ in length, or at is not one place a name")
-    count = at.max() + 1
-    out = np.empty((n, count))
-    for i in range(min(n, WARM_UP_BARS - 1)):
-        for j in range(count):
-            out[i, j] = np.nan
-    for start in range(WARM_UP_BARS - 1, n, TILE_BARS):
-        first, end = max(0, start + 1 - LOOKBACK_BARS), min(n, start + TILE_BARS)
-        tile = np.empty((count, end - start))
-        _fill(tile, open[first:end], high[first:end], low[first:end], close[first:end], volume[first:end], at)
-        for i in range(start, end):
-            row = out[i]
-            for j in range(count):
-                row[j] = tile[j, i - start]
+    out = np.empty((n, at.max() + 1))
+    out[:begin] = np.nan
+    tiles = -(-max(0, n - begin) // TILE_BARS)
+    workers = max(1, min(threads or len(os.sched_getaffinity(0)), tiles // TILES_A_THREAD))
+    edges = [min(n, begin + tiles * worker // workers * TILE_BARS) for worker in range(workers + 1)]
+
+    def fill(first: int, last: int) -> None:
+        floor_2_fill(out[first:last], *columns, at, first, last)
+
+    if workers == 1:
+        fill(*edges)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(fill, edges[:-1], edges[1:]))
     return out
 
 
-@kernel
 def floor_2_latest(open: Array, high: Array, low: Array, close: Array, volume: Array) -> Array:
     """The whole row of a window's last bar, (41,), in the order of Row2.
 
-    open, high, low, close, volume: (n,), oldest first, finite, n >= WARM_UP_BARS. Raises ValueError for a shorter
-    window or unequal lengths.
+    open, high, low, close, volume: (n,), contiguous, oldest first, finite, n >= WARM_UP_BARS; of more than
+    LOOKBACK_BARS the last ones count. Raises ValueError for a shorter window or unequal lengths.
     """
     n = close.size
     if n < WARM_UP_BARS:
         raise ValueError("the window is shorter than WARM_UP_BARS")
     if open.size != n or high.size != n or low.size != n or volume.size != n:
         raise ValueError("the columns differ in length")
-    row = np.empty((len(AT), 1))
-    _fill(row, open, high, low, close, volume, np.arange(len(AT)))
-    return row[:, 0]
+    row = np.empty(len(AT))
+    floor_2_fill(row.reshape(1, -1), open, high, low, close, volume, EVERY, n - 1, n)
+    return row

@@ -50,11 +50,6 @@ class Ends(NamedTuple):
 
 
 @bare_kernel
-def refused(reason: int) -> Order:
-    return Order(0, 0, reason)
-
-
-@bare_kernel
 def ends_of(rules: Rules, s: int, side: int, touch: int, limit: float) -> Ends:
     """At the touch, or up to the limit's tick that is no worse than what was asked for (NaN: no limit)."""
     if np.isnan(limit):
@@ -126,16 +121,16 @@ def sized(
 ) -> Order:
     """An entry under every limit, cut by the drawdown's first step and by what the strategy asks."""
     if stop < 1 or (stop >= ends.low if side > 0 else stop <= ends.high):
-        return refused(WRONG_STOP)
+        return Order(0, 0, WRONG_STOP)
     if books.open >= terms.max_open_positions:
-        return refused(OPEN_POSITIONS)
+        return Order(0, 0, OPEN_POSITIONS)
     price = price_of(rules, s, ends.high)
     worst = price if ends.limited else price * (1.0 + WORST_MOVE)
     distance = price_of(rules, s, abs((ends.high if side > 0 else ends.low) - stop))
     lots = allowed(rules, terms, s, price, worst, distance, share, books)
     if lots == 0:
-        return refused(NO_ROOM)
+        return Order(0, 0, NO_ROOM)
     if terms.halts and books.drawdown >= terms.drawdown_halves:
         lots //= 2
     lots = whole_below(lots * size)
-    return Order(lots, stop, OK) if lots >= fewest_lots(rules, s, ends.low) else refused(TOO_SMALL)
+    return Order(lots, stop, OK) if lots >= fewest_lots(rules, s, ends.low) else Order(0, 0, TOO_SMALL)
