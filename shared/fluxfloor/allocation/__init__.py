@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fluxfloor.allocation.allocate import allocate
+from fluxfloor.allocation.histories import History
 from fluxfloor.allocation.problem import CapRows, CvarProblem
 from fluxfloor.allocation.solution import CvarSolution, Duals
 from fluxfloor.allocation.solver import solve
 
-__all__ = ["CapRows", "CvarProblem", "CvarSolution", "Duals", "solve"]
+__all__ = ["CapRows", "CvarProblem", "CvarSolution", "Duals", "History", "allocate", "solve"]

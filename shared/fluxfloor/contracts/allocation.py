@@ -43,9 +43,10 @@ class View(Model):
 class AllocationPolicy(Model):
     """What the weights are for and what they must keep. The defaults share what one account has, without borrowing.
 
-    The caps hold for every objective. `max_return`, `min_cvar` and `mean_variance` are solved under them. `erc`, `hrp`
-    and `equal` have no caps of their own: their weights are moved as little as the caps ask for (least squares), and
-    where that is not enough for the CVaR limit, part of the way to cash or, fully invested, to the least CVaR.
+    The caps hold for every objective. `max_return` and `min_cvar` are solved under all of them, `mean_variance` under
+    all but the CVaR limit. `erc`, `hrp` and `equal` know of none: where caps are broken, their weights become the
+    nearest ones (least squares) that keep them. What is then above the CVaR limit goes as little of the way as it takes
+    to the least CVaR that the caps allow: to cash, or fully invested to the safest mix.
     """
 
     objective: Objective = "max_return"
@@ -125,7 +126,9 @@ class Allocated(Model):
                     refused: the inputs are no good
     expected_return per period, after shrinkage and haircut; probation earns nothing here
     cvar            of the weights over the days used, without what is on probation
-    gap             the certified distance to the optimum (objective units); none where nothing certifies it
+    gap             how much better other weights could be at most, certified (objective units), before a step towards
+                    the least CVaR; for erc the largest relative difference between risk contributions, for the closed
+                    forms hrp and equal 0, and where caps moved these, of the least squares
     duals           by limit: what one more unit of it would add to the objective
     marginal_cvar   by strategy: what one more unit of its weight would add to CVaR
     nearest_limit   where the CVaR limit is in the way: the least limit that can be kept
