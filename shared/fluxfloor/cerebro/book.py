@@ -265,6 +265,7 @@ def apply_account(book: RiskBook | None, update: AccountUpdated) -> RiskBook:
             id=update.portfolio_id, account_id=update.account_id, currency=update.currency, cash=update.cash,
             equity=update.equity, deposits=update.deposits, day=utc_day(update.ts_event_ms),
             day_start_equity=update.equity, high_water=update.equity, account_version=update.account_version,
+            marked_ms=update.ts_event_ms,
         )  # fmt: skip
     if update.account_version <= book.account_version:
         return book
@@ -276,7 +277,8 @@ def apply_account(book: RiskBook | None, update: AccountUpdated) -> RiskBook:
             "cash": update.cash, "equity": update.equity, "deposits": update.deposits,
             "day_start_equity": update.equity if at_midnight else book.day_start_equity + moved,
             "high_water": max(book.high_water + moved, update.equity),
-            "account_version": update.account_version, "positions": _marked(book, update),
+            "account_version": update.account_version, "marked_ms": update.ts_event_ms,
+            "positions": _marked(book, update),
         }
     )  # fmt: skip
 

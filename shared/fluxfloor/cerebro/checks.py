@@ -74,6 +74,17 @@ def fresh(scored: SignalScored, limits: Limits, now_ms: int) -> Quote:
     return quote
 
 
+def funded(book: RiskBook, limits: Limits, now_ms: int) -> None:
+    """A book that has something to risk, marked not too long ago."""
+    age_ms = now_ms - book.marked_ms
+    if book.marked_ms and age_ms > limits.max_book_age_ms:
+        old = _too_old("book", age_ms, limits.max_book_age_ms)
+        raise Refusal(Reason.STALE_BOOK, f"{old}: have the account compared with its venue")
+    if book.equity <= 0:
+        worth = words.money(book.equity, book.currency)
+        raise Refusal(Reason.NO_EQUITY, f"the account is worth {worth}: there is nothing to risk until it is funded")
+
+
 def _too_old(what: str, age_ms: int, allowed_ms: int) -> str:
     return f"the {what} is {words.duration(age_ms)} old, and {words.duration(allowed_ms)} are allowed"
 

@@ -38,6 +38,7 @@ def enter(case: Case, wish: Wanted) -> Sized:
     rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
     checks.halted(case.halts)
     checks.tradable(wish.direction, case.book, rules)
+    checks.funded(case.book, limits, case.now_ms)
     quote = checks.fresh(case.scored, limits, case.now_ms)
     _unoccupied(case, wish.direction)
     alpha = checks.edge(case.scored)

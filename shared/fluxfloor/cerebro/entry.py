@@ -10,6 +10,7 @@ from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import words
 from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.cerebro.prices import Prices
+from fluxfloor.cerebro.stakes import Stake, stake_of
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import Limits
 from fluxfloor.contracts.signals import Size
@@ -45,6 +46,11 @@ class Entry:
         """What a unit loses between the farther end of the entry and the stop."""
         worst = self.prices.high if self.long else self.prices.low
         return self.rules.price(abs(worst - self.stop_ticks))
+
+    @cached_property
+    def stake(self) -> Stake | None:
+        """What the tail is made of; None where nobody's days are known."""
+        return stake_of(self)
 
     def lots_for(self, money: Decimal, per_unit: Decimal) -> int:
         """How many whole lots `money` covers at `per_unit` of quote currency a unit; never negative."""

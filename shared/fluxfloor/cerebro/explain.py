@@ -7,7 +7,7 @@ from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized
 from fluxfloor.cerebro.leaving import Leaving
-from fluxfloor.contracts.decisions import Reason
+from fluxfloor.contracts.decisions import Decision, Reason
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderIntent
 from fluxfloor.contracts.signals import Direction, OrderType, Signal
@@ -77,3 +77,19 @@ def _stop(intent: OrderIntent, sized: Sized, rules: Instrument) -> str:
     stop = intent.stop_loss_ticks or 0
     share = abs(rules.price(sized.prices.expected - stop)) / rules.price(sized.prices.expected)
     return f"stop at {words.price(rules.price(stop))}, {words.percent(share)} away"
+
+
+def waterfall(decision: Decision, rules: Instrument | None) -> list[str]:
+    """The decision's sentence, one line for every limit, and the tail. "▶" marks what bound, "✗" what refused."""
+    lines = [decision.text]
+    for step in decision.waterfall:
+        mark = "✗" if not step.passed else "▶" if step.binding else " "
+        allows = "" if step.allows_lots is None else words.quantity(step.allows_lots, rules) if rules else ""
+        lines.append(f"{mark} {step.name:<16} {allows:>14}  {step.note}")
+    if decision.tail is not None:
+        tail = decision.tail
+        before, after = (words.percent(words.from_float(value)) for value in (tail.before, tail.after))
+        marginal = words.grouped(words.from_float(round(tail.marginal, 5)))
+        at = words.percent(tail.alpha)
+        lines.append(f"  one-day CVaR at {at}: {before} of equity before, {after} after; {marginal} a unit of notional")
+    return lines

@@ -14,8 +14,9 @@ def correlated(entry: Entry, lots: int) -> Limit | None:
     closest = max(_moving_with(entry), default=None)
     if closest is None or closest[0] <= entry.limits.correlation_halves:
         return None
-    most = f"{float(entry.limits.correlation_halves):.2f}"
-    note = f"it moves with {closest[1]} that is open ({closest[0]:.2f}, beyond {most}): half of what the limits leave"
+    beyond = words.grouped(entry.limits.correlation_halves)
+    how = f"{closest[0]:.3f}, beyond {beyond}"
+    note = f"it moves with {closest[1]} that is open ({how}): half of what the limits leave"
     return Limit(name=Reason.CORRELATION, allows_lots=lots // 2, note=note)
 
 

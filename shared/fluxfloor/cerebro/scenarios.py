@@ -9,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays
-from fluxfloor.kernels.tail import Edge, cvar, largest_size, tail_edge
+from fluxfloor.kernels.tail import Edge, largest_size, tail_edge
 
 Floats = NDArray[np.float64]
+
+
+def edge_of(base: Floats, own: Floats, lots: int, alpha: float) -> Edge:
+    """The CVaR of losses (days,) with so many lots of a trade that loses `own` a lot, and what one more adds."""
+    return Edge(*tail_edge(base + lots * own, own, alpha))
+
+
+def most_lots(base: Floats, own: Floats, alpha: float, limit: float, most: int) -> int:
+    """The most lots, up to `most`, whose CVaR beside `base` stays within `limit`; negative if there are none."""
+    return int(largest_size(base, own, alpha, limit, most))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,18 +46,6 @@ class Scenarios:
         rows = [self.places[name] for name in notionals]
         lost: Floats = -(np.array(list(notionals.values())) @ self.returns[rows])
         return lost
-
-    def cvar(self, held: Mapping[str, float], alpha: float) -> float:
-        return float(cvar(self.losses(held), alpha)) if held else 0.0
-
-    def largest(self, held: Mapping[str, float], name: str, each: float, alpha: float, limit: float, most: int) -> int:
-        """The most lots of `name`, up to `most`, whose CVaR beside `held` stays within `limit`; negative if none."""
-        return int(largest_size(self.losses(held), self.losses({name: each}), alpha, limit, most))
-
-    def edge(self, held: Mapping[str, float], name: str, each: float, alpha: float, lots: int) -> Edge:
-        """The CVaR beside `held` with so many lots of `name`, and what one more adds."""
-        own = self.losses({name: each})
-        return Edge(*tail_edge(self.losses(held) + lots * own, own, alpha))
 
     def correlation(self, one: str, other: str) -> float | None:
         """None where the days of either are not known."""

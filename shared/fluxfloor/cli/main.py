@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from fluxfloor.cli import bench, data, demo, emulators, hypotheses, inspect, replay, research, run, simulate
+from fluxfloor.cli import bench, cerebro, data, demo, emulators, hypotheses, inspect, replay, research, run, simulate
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -21,6 +21,7 @@ app.command("why")(inspect.why)
 app.command("cost")(inspect.cost)
 app.command("hypotheses")(hypotheses.hypotheses)
 app.add_typer(data.app, name="data")
+app.add_typer(cerebro.app, name="cerebro")
 for made in (research.backtest, research.sweep, research.walkforward, research.report):
     app.command(made.__name__)(made)
 

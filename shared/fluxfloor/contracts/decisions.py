@@ -26,6 +26,8 @@ class Reason(StrEnum):
     STALE_SIGNAL = "stale_signal"
     STALE_QUOTE = "stale_quote"
     NO_QUOTE = "no_quote"
+    STALE_BOOK = "stale_book"
+    NO_EQUITY = "no_equity"
     NO_EDGE = "no_edge"
     SLIPPAGE = "slippage"
     SHORT_NOT_ALLOWED = "short_not_allowed"

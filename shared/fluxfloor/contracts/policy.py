@@ -30,6 +30,7 @@ class Limits(Model):
     stop_atr: Annotated[Decimal, Field(gt=0, le=20)] = Decimal(2)  # the stop's distance where the signal has none
     max_signal_age_ms: Annotated[int, Field(gt=0)] = 120_000
     max_quote_age_ms: Annotated[int, Field(gt=0)] = 60_000
+    max_book_age_ms: Annotated[int, Field(gt=0)] = 345_600_000  # four days: a long weekend has no marks
     cvar_cap: Fraction = Decimal("0.015")  # one-day portfolio CVaR at cvar_alpha, loss positive
     cvar_alpha: Annotated[Decimal, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.975")
     assumed_cvar: Fraction = Decimal("0.10")  # of its notional, for an instrument with too few days beside others

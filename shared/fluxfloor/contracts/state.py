@@ -209,6 +209,7 @@ class RiskBook(Document):
     day_start_equity: Number = Decimal(0)
     high_water: Number = Decimal(0)
     account_version: int = 0
+    marked_ms: UtcMs = 0  # of the account's last update; 0 where it is not known
     positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
     reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
 

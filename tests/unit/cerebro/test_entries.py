@@ -307,3 +307,18 @@ def test_sizes_by_notional_and_by_weight():
     by_money = decide(signal(size=Size(kind=SizeKind.NOTIONAL, value=d(1_000))))
     by_weight = decide(signal(size=Size(kind=SizeKind.WEIGHT, value=d("0.1"))))
     assert by_money.decision.lots == by_weight.decision.lots == int(1_000 / (d("50005") * BTC.lot_size))
+
+
+def test_nothing_is_opened_on_a_book_whose_account_was_not_marked_for_too_long():
+    day_ms = 86_400_000
+    fresh, old = (book(marked_ms=AT_MS - days * day_ms) for days in (4, 5))
+    assert decide(signal(), fresh).decision.verdict is Verdict.ACCEPTED
+    assert decide(signal(), old).decision.reason is Reason.STALE_BOOK
+    assert "have the account compared with its venue" in decide(signal(), old).decision.text
+
+
+@pytest.mark.parametrize("equity", [0, -5])
+def test_an_account_that_is_worth_nothing_opens_nothing(equity):
+    decided = decide(signal(), book(0, equity))
+    assert decided.decision.reason is Reason.NO_EQUITY
+    assert decided.intents == ()

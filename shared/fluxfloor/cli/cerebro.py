@@ -1,0 +1,10 @@
+"""`fluxfloor cerebro …`: Cerebro asked from the command line; each command is a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from fluxfloor.cli import cerebro_size
+
+app = typer.Typer(no_args_is_help=True, help="Ask Cerebro: nothing is ordered, nothing of the floor is touched.")
+app.command("size")(cerebro_size.size)
