@@ -48,20 +48,22 @@ def suite(open: Array, high: Array, low: Array, close: Array, volume: Array) -> 
     Raises ValueError for unequal lengths.
     """
     columns = _columns(open, high, low, close, volume, dimensions=1)
-    out = np.empty((COLUMNS, 1, columns[0].size))
+    out = np.empty((1, COLUMNS, columns[0].size))
     fill(out, *columns, 0, 1)
-    return Suite(*out[:, 0])
+    return Suite(*out[0])
 
 
 def suite_2d(open: Array, high: Array, low: Array, close: Array, volume: Array, threads: int | None = None) -> Suite:
     """`suite` of many histories: (symbols, n) in, columns of (symbols, n) out, each thread doing a block of symbols.
 
     threads: as many as this process may use cores, unless told. For the command line and sweeps; handlers call `suite`.
+    A symbol's columns lie side by side in one block, so that its memory is still warm when it is written: every row is
+    contiguous, a column of all symbols is not.
     Raises ValueError for unequal shapes.
     """
     columns = _columns(open, high, low, close, volume, dimensions=2)
     symbols, n = columns[0].shape
-    out = np.empty((COLUMNS, symbols, n))
+    out = np.empty((symbols, COLUMNS, n))
     workers = max(1, min(threads or len(os.sched_getaffinity(0)), symbols))
     edges = [symbols * worker // workers for worker in range(workers + 1)]
     if workers == 1:
@@ -69,7 +71,7 @@ def suite_2d(open: Array, high: Array, low: Array, close: Array, volume: Array, 
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda first, last: fill(out, *columns, first, last), edges[:-1], edges[1:]))
-    return Suite(*out)
+    return Suite(*out.transpose(1, 0, 2))
 
 
 def _columns(

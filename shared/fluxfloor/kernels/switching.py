@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from fluxfloor.kernels._build import kernel
 from fluxfloor.kernels.orders import Rules, Terms, fee_of, market_ticks, price_of, quantity_of, quote
 from fluxfloor.kernels.sizing import Books, by_weight, fewest_lots
+from fluxfloor.kernels.summary import summary
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-TILE_BARS = 512
-SAME = 1e-12  # means so close, relatively, are equal: what was stays
 
 
 class Curve(NamedTuple):
@@ -32,37 +30,6 @@ class Curve(NamedTuple):
     price: Floats
     fee: Floats
     cash: Floats
-
-
-@kernel
-def ma_cross_switches(close: Floats, fast: int, slow: int) -> Ints:
-    """The bars on whose close the mean of the last `fast` closes changes sides with that of the last `slow`.
-
-    close: (n,), finite and positive. Returns (k,): the first is a change to above, then they alternate; on equal means
-    nothing changes. The sums start afresh every TILE_BARS, so that rounding never adds up.
-    Raises ValueError unless 1 <= fast < slow.
-    """
-    if fast < 1 or slow <= fast:
-        raise ValueError("fast must be at least 1, and slow above it")
-    n, count, above, scale = close.size, 0, False, slow / fast
-    found = np.empty(n, np.int64)
-    for start in range(slow - 1, n, TILE_BARS):
-        end = min(n, start + TILE_BARS)
-        quick, steady = 0.0, 0.0
-        for value in close[start - fast + 1 : start + 1]:
-            quick += value
-        for value in close[start - slow + 1 : start + 1]:
-            steady += value
-        for i in range(end - start):
-            if i:
-                quick += close[start + i] - close[start + i - fast]
-                steady += close[start + i] - close[start + i - slow]
-            apart, least = quick * scale - steady, SAME * steady
-            now = apart > least or (above and apart >= -least)
-            found[count] = start + i
-            count += now != above
-            above = now
-    return found[:count].copy()
 
 
 @kernel
@@ -108,6 +75,23 @@ def switched(switches: Ints, open: Floats, close: Floats, volume: Floats, rules:
         row[fills], held[fills], after[fills] = at, lots, cash
         fills += 1
     return Curve(equity, row[:fills], held[:fills], price[:fills], fee[:fills], after[:fills])
+
+
+@kernel
+def summaries(
+    switches: Ints, count: Ints, open: Floats, close: Floats, volume: Floats, rules: Rules, terms: Terms
+) -> Floats:
+    """What a sweep keeps of many that are `switched`: (k, 5) of the four numbers of `Summary` and the round trips.
+
+    switches: (k, room) bars, of which the first count[k] count; the bars as there.
+    """
+    kept = np.empty((count.size, 5))
+    for place in range(count.size):
+        curve = switched(switches[place, : count[place]], open, close, volume, rules, terms)
+        found = summary(curve.equity, terms.opening)
+        kept[place, 0], kept[place, 1], kept[place, 2], kept[place, 3] = found
+        kept[place, 4] = curve.row.size // 2
+    return kept
 
 
 @kernel

@@ -316,18 +316,18 @@ def _put_head(w: Array, head: Array) -> None:
 @kernel
 def _one_by_one(out: Array, symbol: int, high: Array, low: Array, close: Array) -> None:
     """The same columns from the single kernels, which know what to do with bars that are not finite."""
-    out[SMA, symbol] = sma(close, bars(20))
-    out[EMA, symbol] = ema(close, bars(20))
-    out[RSI, symbol] = rsi(close, bars(14))
-    out[ATR, symbol] = atr(high, low, close, bars(14))
-    out[ADX, symbol], out[PLUS, symbol], out[MINUS, symbol] = adx(high, low, close, bars(14))
-    out[KAMA, symbol] = kama(close, bars(10), bars(2), bars(30))
-    out[LOWER, symbol], out[MIDDLE, symbol], out[UPPER, symbol] = bollinger(close, bars(20), 2.0)
-    out[LINE, symbol], out[SIGNAL, symbol], out[HISTOGRAM, symbol] = macd(close, bars(12), bars(26), bars(9))
-    out[FLOOR, symbol], out[CEILING, symbol] = donchian(high, low, bars(20))
-    out[STD, symbol] = rolling_std(close, bars(20), bars(0))
-    out[ZSCORE, symbol] = zscore(close, bars(20))
-    out[SLOPE, symbol], out[R2, symbol] = linear_regression(close, bars(50))
+    out[symbol, SMA] = sma(close, bars(20))
+    out[symbol, EMA] = ema(close, bars(20))
+    out[symbol, RSI] = rsi(close, bars(14))
+    out[symbol, ATR] = atr(high, low, close, bars(14))
+    out[symbol, ADX], out[symbol, PLUS], out[symbol, MINUS] = adx(high, low, close, bars(14))
+    out[symbol, KAMA] = kama(close, bars(10), bars(2), bars(30))
+    out[symbol, LOWER], out[symbol, MIDDLE], out[symbol, UPPER] = bollinger(close, bars(20), 2.0)
+    out[symbol, LINE], out[symbol, SIGNAL], out[symbol, HISTOGRAM] = macd(close, bars(12), bars(26), bars(9))
+    out[symbol, FLOOR], out[symbol, CEILING] = donchian(high, low, bars(20))
+    out[symbol, STD] = rolling_std(close, bars(20), bars(0))
+    out[symbol, ZSCORE] = zscore(close, bars(20))
+    out[symbol, SLOPE], out[symbol, R2] = linear_regression(close, bars(50))
 
 
 @part_of_kernel
@@ -358,19 +358,19 @@ def _tiles(
         if start == 0:
             _put_head(w, head)
         for column in range(COLUMNS):
-            _copy(out[column, symbol, begun + start : begun + end], w[column])
+            _copy(out[symbol, column, begun + start : begun + end], w[column])
     return finite
 
 
 @fused_kernel
 def fill(out: Array, high: Array, low: Array, close: Array, first: int, last: int) -> None:
-    """Fills out (COLUMNS, symbols, n) for the symbols from `first` to before `last` of (symbols, n) bars."""
+    """Fills out (symbols, COLUMNS, n) for the symbols from `first` to before `last` of (symbols, n) bars."""
     w = np.empty((ROWS, TILE + BACK))
     head, held = np.empty((COLUMNS, SEEDED)), np.empty(12)
     for symbol in range(first, last):
         tops, bottoms, closes = high[symbol], low[symbol], close[symbol]
         begun = _start(closes)
         together = _start(tops) == begun and _start(bottoms) == begun
-        out[:, symbol, :begun] = np.nan
+        out[symbol, :, :begun] = np.nan
         if not together or not _tiles(out, symbol, begun, tops, bottoms, closes, w, head, held):
             _one_by_one(out, symbol, tops, bottoms, closes)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, product
+from itertools import chain, groupby, product
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.errors import Misconfigured
 from fluxfloor.kernels.desk import Market
 from fluxfloor.kernels.summary import summary
+from fluxfloor.kernels.switching import summaries
 from fluxfloor.market.window import Bars
 from fluxfloor.measures.records import Floats, Ints
 from fluxfloor.simulation.results import bars_a_year
@@ -22,6 +23,8 @@ from fluxfloor.simulation.settings import KRAKEN_MVP, Settings
 from fluxfloor.strategies import Compiled, build
 
 MAX_POINTS = 1_000_000
+BLOCK = 25
+"""Points that share what they can: a thread's turn, and a step of progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,29 +83,35 @@ def sweep(
 
 def _played(
     prepared: Prepared, strategies: Sequence[Compiled], pool: ThreadPoolExecutor
-) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Group by group, so that only one group's features are ever held."""
+) -> Iterator[tuple[int, Sequence[float]]]:
+    """The short way block by block; else group by group, so that only one group's features are ever held."""
     order = sorted(range(len(strategies)), key=lambda place: _needs(prepared, strategies[place]))
-    for needs, members in groupby(order, key=lambda place: _needs(prepared, strategies[place])):
-        market = prepared.market(needs) if needs else None
+    for (long, needs), members in groupby(order, key=lambda place: _needs(prepared, strategies[place])):
         places = list(members)
-        rows = pool.map(lambda place: _played_one(prepared, strategies[place], market), places)  # noqa: B023
-        yield from zip(places, rows, strict=True)
+        if long:
+            market = prepared.market(needs)
+            rows = pool.map(lambda place: _played_one(prepared, strategies[place], market), places)  # noqa: B023
+            yield from zip(places, rows, strict=True)
+        else:
+            blocks = [places[first : first + BLOCK] for first in range(0, len(places), BLOCK)]
+            tables = pool.map(lambda block: _played_short(prepared, [strategies[place] for place in block]), blocks)
+            yield from zip(places, chain.from_iterable(tables), strict=True)
 
 
-def _needs(prepared: Prepared, strategy: Compiled) -> tuple[str, ...]:
-    """The columns it reads; none on the short way."""
-    return () if prepared.short(strategy) else strategy.columns
+def _needs(prepared: Prepared, strategy: Compiled) -> tuple[bool, tuple[str, ...]]:
+    """Does it go the long way, and the columns that it reads there."""
+    return (False, ()) if prepared.short(strategy) else (True, strategy.columns)
 
 
-def _played_one(prepared: Prepared, strategy: Compiled, market: Market | None) -> tuple[float, ...]:
-    curve = prepared.curve(strategy)
-    if curve is not None:
-        equity, trades = curve.equity, curve.row.size // 2
-    else:
-        ledger = prepared.ledger(strategy, market)
-        equity, trades = ledger.equity, len(ledger.trade_ints)
-    return (*summary(equity, prepared.settings.opening), float(trades))
+def _played_short(prepared: Prepared, strategies: Sequence[Compiled]) -> Floats:
+    bare = prepared.bare
+    switches, count = type(strategies[0]).switches_of_all(strategies, bare.close)
+    return summaries(switches, count, bare.open, bare.close, bare.volume, prepared.rules, prepared.terms)
+
+
+def _played_one(prepared: Prepared, strategy: Compiled, market: Market) -> Sequence[float]:
+    ledger = prepared.ledger(strategy, market)
+    return (*summary(ledger.equity, prepared.settings.opening), float(len(ledger.trade_ints)))
 
 
 def _sweep(points: Sequence[Mapping[str, float]], rows: Floats, prepared: Prepared) -> Sweep:

@@ -7,7 +7,7 @@ inlined through `run`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
@@ -92,6 +92,12 @@ class Compiled:
 
     def switches(self, close: Floats) -> NDArray[np.int64]:
         """(k,) the bars on whose close it goes in, out, in …; only of one that is `in_or_out`."""
+        raise NotImplementedError
+
+    @classmethod
+    def switches_of_all(cls, strategies: Sequence[Any], close: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same of many of this class, what they share made once: (strategies, room), and how many of each row
+        count, (strategies,)."""
         raise NotImplementedError
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from fluxfloor.errors import Misconfigured
 from fluxfloor.kernels._build import kernel
 from fluxfloor.kernels.backtest import Ledger, backtest
+from fluxfloor.kernels.crosses import SAME, ma_cross_switches, ma_cross_switches_of_all
 from fluxfloor.kernels.desk import Market, Plan
 from fluxfloor.kernels.orders import LONG, NOTHING, Answer, Bar, Held, Rules, Terms, enter, leave
-from fluxfloor.kernels.switching import SAME, ma_cross_switches
 from fluxfloor.strategies.base import Compiled, Floats, within
 
 ENTRY, CROSS_BACK = range(2)
@@ -68,3 +69,10 @@ class MaCross(Compiled):
 
     def switches(self, close: Floats) -> NDArray[np.int64]:
         return ma_cross_switches(close, int(self.fast), int(self.slow))
+
+    @classmethod
+    def switches_of_all(
+        cls, strategies: Sequence[MaCross], close: Floats
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        fast, slow = np.array([(each.fast, each.slow) for each in strategies], np.int64).T
+        return ma_cross_switches_of_all(close, fast.copy(), slow.copy())

@@ -69,6 +69,8 @@ ROWS = (
         prepare=lambda: with_numbers(many_bars(1_000, 1_260)),
         ours=ours_2d,
         aims=(faster(6.0),),
-        note="ours takes every core there is, TA-Lib's loop one: the aim is for two cores with nothing else to do",
+        note="ours takes every core there is, TA-Lib's loop one: the aim is for two cores with nothing else to do. Of "
+        "our processor time some 60 % is arithmetic, 25 % writing 200 MB to memory, 15 % the fresh pages it lies in; "
+        "both sides allocate their answer anew in every call",
     ),
 )
