@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fluxfloor.allocation.problem import Array, Asked, CapRows, CvarProblem, Refused
+from fluxfloor.allocation.tails import means_and_volatilities
 
 MAX_STRATEGIES = 2_000
 MAX_DAYS = 50_000
@@ -16,17 +17,21 @@ def asked(problem: CvarProblem) -> Asked | Refused:
     """The problem with its defaults filled in, or the first thing that is wrong with it."""
     for refused in _of_returns(problem.returns):
         return refused
-    returns = np.asarray(problem.returns, dtype=np.float64)
-    count = returns.shape[1]
+    by_strategy = np.ascontiguousarray(np.asarray(problem.returns, dtype=np.float64).T)
+    means, volatility = means_and_volatilities(by_strategy)
+    for refused in _of_values(by_strategy, volatility):
+        return refused
+    count, days = by_strategy.shape
     names = problem.names or tuple(str(i) for i in range(count))
     for refused in _of_shapes(problem, count, names):
         return refused
     found = Asked(
-        returns_by_strategy=np.ascontiguousarray(returns.T),
-        tail=(1.0 - problem.alpha) * returns.shape[0],
+        returns_by_strategy=by_strategy,
+        tail=(1.0 - problem.alpha) * days,
         cvar_limit=float(problem.cvar_limit),
         goal=problem.goal,
-        expected=returns.mean(axis=0) if problem.expected is None else _floats(problem.expected),
+        expected=means if problem.expected is None else _floats(problem.expected),
+        volatility=volatility,
         lower=_spread(problem.lower, count),
         upper=_spread(problem.upper, count),
         budget=float(problem.budget),
@@ -65,13 +70,20 @@ def _of_returns(given: Array) -> Iterator[Refused]:
         )
     elif returns.dtype.kind not in "fiu":
         yield Refused("returns_not_numbers", f"returns are {returns.dtype}", "give numbers")
-    elif not np.isfinite(returns).all():
-        day, strategy = np.argwhere(~np.isfinite(returns))[0]
-        yield Refused(
-            "returns_not_finite",
-            f"the return of day {day} of strategy {strategy} is {returns[day, strategy]}",
-            "fill or drop the days that are missing before asking for weights",
-        )
+
+
+def _of_values(by_strategy: Array, volatility: Array) -> Iterator[Refused]:
+    """NaN and infinities reach the volatility, which is looked at in place of every value."""
+    if np.isfinite(volatility).all():
+        return
+    strategy = int(np.argmin(np.isfinite(volatility)))
+    row = by_strategy[strategy]
+    day = int(np.argmax(np.where(np.isfinite(row), np.abs(row), np.inf)))
+    yield Refused(
+        "returns_not_finite",
+        f"the return of day {day} of strategy {strategy} is {row[day]}",
+        "fill or drop the days that are missing before asking for weights",
+    )
 
 
 def _of_shapes(problem: CvarProblem, count: int, names: tuple[str, ...]) -> Iterator[Refused]:

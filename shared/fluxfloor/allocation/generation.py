@@ -24,6 +24,8 @@ CVAR_SLACK = 1e-11
 NET_GAIN = 1e-10
 """A column is worth adding above this net gain."""
 NEW_COLUMNS = 20
+NEW_TAILS = 0.5
+"""At most so many tails of new scenarios a round, the worst ones: ζ is still low, and most of them not in the tail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class Generation:
         """Scenarios out of play that lose more than ζ; none while the master's CVaR is the true one."""
         if cvar - (reading.slack + self.master.limit) <= CVAR_SLACK:
             return np.zeros(0, np.int64)
-        return np.flatnonzero(self.calm & (losses > reading.zeta))
+        missing = np.flatnonzero(self.calm & (losses > reading.zeta))
+        most = int(NEW_TAILS * self.asked.tail) + 5
+        return missing if len(missing) <= most else missing[np.argsort(-losses[missing], kind="stable")[:most]]
 
     def _wanted(self, reading: Reading) -> Indices:
         """The columns out of play with the greatest net gains."""

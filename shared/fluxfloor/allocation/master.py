@@ -27,6 +27,7 @@ OPTIONS: dict[str, bool | int | float | str] = {
     "output_flag": False,
     "presolve": "off",
     "solver": "simplex",
+    "simplex_scale_strategy": 0,  # returns are of one scale: fewer iterations without
     "threads": 1,
     "parallel": "off",
     "primal_feasibility_tolerance": 1e-10,

@@ -78,7 +78,8 @@ class Refused:
 class Asked:
     """A checked problem with every default filled in; what the solver and the certificate both read.
 
-    `returns_by_strategy` is (N, T), contiguous; `tail` is (1 − α)·T, the number of scenarios in the tail.
+    `returns_by_strategy` is (N, T), contiguous; `volatility` (N,) per period; `tail` is (1 − α)·T, the number of
+    scenarios in the tail.
     """
 
     returns_by_strategy: Array
@@ -86,6 +87,7 @@ class Asked:
     cvar_limit: float
     goal: Goal
     expected: Array
+    volatility: Array
     lower: Array
     upper: Array
     budget: float

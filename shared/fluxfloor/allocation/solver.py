@@ -107,7 +107,7 @@ def _from_least(asked: Asked, generation: Generation) -> CvarSolution:
 
 
 def first_price(asked: Asked) -> float:
-    volatility = float(asked.returns_by_strategy.std(axis=1).mean())
+    volatility = float(asked.volatility.mean())
     return STEEP * float(np.abs(asked.expected).max()) / volatility if volatility > 0.0 else 1.0
 
 

@@ -14,7 +14,7 @@ TAILS = 1.5
 
 def first_columns(asked: Asked, columns: Columns) -> Indices:
     """The best earners, the calmest strategies, and the best per unit of volatility."""
-    volatility = asked.returns_by_strategy.std(axis=1)[columns.strategy]
+    volatility = asked.volatility[columns.strategy]
     orders = [-columns.gain, volatility, -columns.gain / np.maximum(volatility, 1e-12)]
     return np.unique(np.concatenate([np.argsort(order, kind="stable")[:FIRST_COLUMNS] for order in orders]))
 

@@ -73,4 +73,25 @@ def tail_shares(losses: Array, tail: float) -> Array:
     return shares
 
 
-__all__ = ["portfolio_losses", "tail_cvar", "tail_shares"]
+@kernel
+def means_and_volatilities(returns_by_strategy: Array) -> tuple[Array, Array]:
+    """Each strategy's mean and standard deviation (ddof 0): (N,) each, from (N, T), in two passes over each row.
+
+    NaN or an infinite return makes its strategy's volatility NaN.
+    """
+    count, days = returns_by_strategy.shape
+    means, volatilities = np.empty(count), np.empty(count)
+    for i in range(count):
+        row = returns_by_strategy[i]
+        total = 0.0
+        for t in range(days):
+            total += row[t]
+        mean = total / days
+        squares = 0.0
+        for t in range(days):
+            squares += (row[t] - mean) * (row[t] - mean)
+        means[i], volatilities[i] = mean, np.sqrt(squares / days)
+    return means, volatilities
+
+
+__all__ = ["means_and_volatilities", "portfolio_losses", "tail_cvar", "tail_shares"]

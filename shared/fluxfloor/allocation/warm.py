@@ -1,4 +1,4 @@
-"""Warms what allocation compiles: a portfolio's losses and their tail, and risk parity.
+"""Warms what allocation compiles: a portfolio's losses and their tail, each strategy's moments, and risk parity.
 
 For `python -m fluxfloor.kernels.warm fluxfloor.allocation.warm`.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from fluxfloor.allocation.parity import risk_parity
-from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, tail_shares
+from fluxfloor.allocation.tails import means_and_volatilities, portfolio_losses, tail_cvar, tail_shares
 
 
 def warm() -> None:
     losses = portfolio_losses(np.zeros((2, 40)), np.ones(2))
     tail_cvar(losses, 2.5)
     tail_shares(losses, 2.5)
+    means_and_volatilities(np.zeros((2, 40)))
     risk_parity(np.eye(2), np.full(2, 0.5), 1e-10, 10)
