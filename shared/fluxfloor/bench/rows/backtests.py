@@ -107,5 +107,7 @@ ROWS = (
         prepared=table,
         ours=dual_mode,
         aims=(Aim("ours_ms", 100.0), Aim("first_answer_s", 2.0)),
+        threads=2,
+        note="the features of a long history take two threads, the rest one",
     ),
 )
