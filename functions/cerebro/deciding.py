@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fluxfloor.cerebro import beside
 from fluxfloor.cerebro import decide as cerebro
 from fluxfloor.cerebro import window as windows
 from fluxfloor.cerebro.case import Case
@@ -63,8 +64,16 @@ def read(portfolio: str, work: Work, windowed: bool = False) -> Ground:
 def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Work) -> Decided:
     """On `book`, which may be further on than the one that was read."""
     rules, style = _rules(scored.signal, ground, work), _style(scored.signal, work.settings)
-    knowledge = knowing.known(work, book, ground.policy, scored.signal.leg.instrument_id)
-    return cerebro.decide(scored, book, ground.policy, ground.halts, rules, work.now_ms, style, knowledge=knowledge)
+
+    def under(policy: Policy | None) -> Decided:
+        knowledge = knowing.known(work, book, policy, scored.signal.leg.instrument_id)
+        return cerebro.decide(scored, book, policy, ground.halts, rules, work.now_ms, style, knowledge=knowledge)
+
+    decided = under(ground.policy)
+    shadow = beside.shadowed(ground.policy, decided, under, rules)
+    if shadow is not None:
+        work.create(shadow)
+    return decided
 
 
 def tell(decided: Decided, work: Work, because: Fact | None = None) -> None:

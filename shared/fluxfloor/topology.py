@@ -340,6 +340,7 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("decision_rows", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
     QueryShape("decision_rows", equals=("verdict",), order_by="ts_event_ms", descending=True),
     QueryShape("decision_rows", order_by="ts_event_ms", descending=True),
+    QueryShape("shadow_decisions", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
     QueryShape("order_rows", order_by="ts_event_ms", descending=True),
     QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms"),
     QueryShape("equity_points", equals=("account_id",), order_by="ts_event_ms", descending=True),

@@ -4,12 +4,14 @@ out: whatever the seed, the invariants hold. A failure names its seed, and the s
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from fluxfloor.contracts.state import Account
 from fluxfloor.local import audit
 from fluxfloor.local.chaos.scheduler import VENUES, Play
 from fluxfloor.local.chaos.weather import Odds
+from fluxfloor.local.floor import Floor
 
 from tests.support.storms import canonical_flow, journal, play, played, violations
 
@@ -40,6 +42,25 @@ def test_the_same_seed_is_the_same_journal_byte_for_byte() -> None:
     assert first == again
     assert first != other
     assert first.count(b"\n") > 100
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_a_shadow_changes_no_step_of_any_storm(seed: int) -> None:
+    """It would trade far more, and every fact, claim, order and fill is the same as without it."""
+    wild = {"risk_per_trade": 1, "slippage_share": 1, "max_leverage": 5, "margin_cap": 1, "cvar_cap": 1}
+    with played(Play(seed)) as (simulation, alone):
+        plain = deeds(simulation.floor)
+    with played(Play(seed, shadow=wild)) as (simulation, beside):
+        assert deeds(simulation.floor) == plain
+        shadows = audit.rows(simulation.floor.store, "shadow_decisions")
+    assert (alone.violations, alone.steps, alone.boundaries) == ([], beside.steps, beside.boundaries)
+    assert any(row["shadow"]["lots"] > row["active"]["lots"] for row in shadows)
+
+
+def deeds(floor: Floor) -> list[Any]:
+    """All that was stated, reserved, ordered and filled; but for the settings' digest, which names the shadow."""
+    steps = [{**row, "versions": {}} for row in audit.rows(floor.store, "journal")]
+    return [steps, *(audit.rows(floor.store, name) for name in ("risk_books", "orders", "paper_fills", "accounts"))]
 
 
 # --- every crash point of the canonical flow ---------------------------------------------------------------------

@@ -128,5 +128,6 @@ class QuoteState(Document):
 
     collection: ClassVar[str] = "quotes"
     owner: ClassVar[str] = "market"
+    witnessed: ClassVar[bool] = True
 
     quote: Quote

@@ -54,6 +54,8 @@ class Step:
     answer: dict[str, Any] | None = None  # what an HTTP caller was told; a repeat is told the same
     evidence: dict[str, Any] | None = None  # what arrived, for first causes: a webhook's body without its secret
     versions: dict[str, str] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)  # "<collection>/<id>" -> the version it stood on, or 0
+    seen: dict[str, Any] = field(default_factory=dict)  # and those, as they were, that nothing else tells later
     pending: str = ""
 
     @property
@@ -65,6 +67,7 @@ class Step:
             "stage": self.stage, "event_id": self.event_id, "type": self.type, "root": self.root, "at_ms": self.at_ms,
             "facts": list(self.facts), "timers": list(self.timers), "subjects": list(self.subjects),
             "answer": self.answer, "evidence": self.evidence, "versions": self.versions,
+            "read": self.read, "seen": self.seen,
             "pending": self.pending or None,
         }  # fmt: skip
 

@@ -99,6 +99,7 @@ class Halt(Document):
 
     collection: ClassVar[str] = "halts"
     owner: ClassVar[str] = "*"
+    witnessed: ClassVar[bool] = True
 
     reason: str
     raised_by: str

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
-from fluxfloor.contracts.decisions import Decision
+from fluxfloor.contracts.decisions import Decision, Reason, Verdict
 from fluxfloor.contracts.events import ExportKind, PositionView
 
 
@@ -22,6 +22,36 @@ class DecisionRow(Document):
     ts_event_ms: UtcMs
     decision: Decision
     verdict: str = ""
+
+
+class Answered(Model):
+    """What one version of a policy made of a signal, in short."""
+
+    version: Ident
+    verdict: Verdict
+    reason: Reason
+    lots: int = 0
+    binding: str = ""  # the limit that set the size or refused
+
+
+class ShadowDecision(Document):
+    """What a version that is not in force would have decided, on the book that the active one decided on; the id is the
+    decision's. For looking at alone: no intent, no reservation and no fact ever comes of it."""
+
+    collection: ClassVar[str] = "shadow_decisions"
+    owner: ClassVar[str] = "cerebro"
+
+    portfolio_id: Ident
+    signal_id: Ident
+    strategy_id: Ident
+    instrument_id: Ident
+    active: Answered
+    shadow: Answered | None = None  # None where it could not decide
+    failed: str = ""  # and why
+    decision: Decision | None = None  # the shadow's whole answer
+    stop_price: NonNegative | None = None  # of the entry that it would have asked for
+    take_profit: NonNegative | None = None
+    ts_event_ms: UtcMs
 
 
 class OrderRow(Document):

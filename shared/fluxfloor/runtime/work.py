@@ -41,6 +41,7 @@ class Work:
         self._store = store
         self._references = references
         self._read: dict[Ref, Snapshot] = {}
+        self._seen: dict[str, Data] = {}
         self._writes: dict[Ref, Data] = {}
         self._creates: dict[Ref, Data] = {}
         self._deletes: set[Ref] = set()
@@ -74,6 +75,8 @@ class Work:
 
     def _decode(self, key: Key[Any]) -> Any:
         data = self._read[ref_of(key)].data
+        if key.kind.witnessed and data is not None:
+            self._seen[_name(ref_of(key))] = data
         return None if data is None else key.kind.decode(data)
 
     def reference(self, key: Key[A]) -> A | None:
@@ -142,7 +145,9 @@ class Work:
             stage=self.stage, event_id=self.fact.event_id, type=self.fact.type, root=self.fact.root,
             at_ms=self.now_ms, facts=tuple(fact.record() for fact in self._facts),
             timers=tuple(timer.record() for timer in self._timers), subjects=self._subjects(), answer=self._answer,
-            evidence=self._evidence, versions=versions, pending=self.stage if self._facts or self._timers else "",
+            evidence=self._evidence, versions=versions,
+            read={_name(ref): (found.data or {}).get("version", 0) for ref, found in self._read.items()},
+            seen=self._seen, pending=self.stage if self._facts or self._timers else "",
         )  # fmt: skip
         claim = Ref(JOURNAL, claim_id(self.stage, self.fact.event_id), database)
         commit.creates[claim] = step.record()
@@ -186,3 +191,7 @@ class Work:
             commit.verifies[ref] = snapshot  # nothing changed: verify instead of a write
         else:
             commit.updates[ref] = ({**data, "version": version + 1}, snapshot.token)
+
+
+def _name(ref: Ref) -> str:
+    return f"{ref.collection}/{ref.id}"

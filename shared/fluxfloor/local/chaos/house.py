@@ -24,12 +24,16 @@ STAGES_RUN = ("ingestion", "market", "features", "cerebro", "execution", "reconc
 LIMITS = {"max_open_positions": 100, "position_cap": "0.9", "exposure_cap": "0.9"}
 
 
-def settings(limits: dict[str, Any] | None = None, partial_fills: bool = False) -> Settings:
+def settings(
+    limits: dict[str, Any] | None = None, partial_fills: bool = False, shadow: dict[str, Any] | None = None
+) -> Settings:
+    """`shadow`: limits of a version that decides beside the live one."""
+    beside = {"versions": {"other": {"limits": shadow}}, "shadow": "other"} if shadow is not None else {}
     return load(
         overrides={
             "paper": {"partial_fills": partial_fills},
             "market": {"symbols": ["BTC/USDT"], "timeframes": ["15m"]},
-            "portfolios": {"main": {"limits": {**LIMITS, **(limits or {})}}},
+            "portfolios": {"main": {"limits": {**LIMITS, **(limits or {})}, **beside}},
         }
     )
 
@@ -43,9 +47,10 @@ def open_floor(
     floor_type: type[Floor] = Floor,
     limits: dict[str, Any] | None = None,
     participation: Decimal | None = None,
+    shadow: dict[str, Any] | None = None,
 ) -> Floor:
     source = FileMarketData([Series(scenario.INSTRUMENT, "15m", bars)], clock, participation=participation)
-    chosen = settings(limits, partial_fills=participation is not None)
+    chosen = settings(limits, participation is not None, shadow)
     secrets = {f"sender-{scenario.SENDER}": scenario.SECRET}
     return floor_type(directory, chosen, clock, lambda _: source, secrets, wrap, stages)
 
@@ -54,8 +59,9 @@ def prepare(floor: Floor) -> None:
     """A policy, a sender, the catalog, a warm window and an open account; as far as the stages run."""
     setting = floor.settings.portfolios["main"]
     policy = Policy(
-        id="main", preset=setting.preset, account_id=setting.account, currency="USDT", limits=setting.resolved()
-    )
+        id="main", preset=setting.preset, account_id=setting.account, currency="USDT", limits=setting.resolved(),
+        versions=setting.resolved_versions(), shadow=setting.shadow or None,
+    )  # fmt: skip
     sender = Sender(
         id=scenario.SENDER, portfolio_id="main", secret_name=f"sender-{scenario.SENDER}",
         default_expected_alpha=scenario.ALPHA, rate_per_minute=6_000,

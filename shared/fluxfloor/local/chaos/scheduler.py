@@ -51,6 +51,7 @@ class Play:
     given: scenario.Scenario | None = None
     venue: dict[str, Any] | None = None
     limits: dict[str, Any] | None = None  # of the portfolio, over the house's own
+    shadow: dict[str, Any] | None = None  # limits of a version that decides beside the live one
     twice: bool = False  # every message is delivered once more after it was acked
     crash_at: int | None = None  # the number of the one boundary at which a handler dies
     sweeps: bool = True  # does execution's sweep resume orders?
@@ -110,7 +111,7 @@ class Simulation:
         self.witness = Witness()
         self.floor = house.open_floor(
             directory, self.clock, self.scenario.bars, self._gated, limits=play.limits,
-            participation=self.venue.get("participation"),
+            participation=self.venue.get("participation"), shadow=play.shadow,
         )  # fmt: skip
         self.people = people.People(self.floor, self.witness)
         self.active: list[Active] = []
