@@ -117,6 +117,9 @@ def _said(picked: Chosen, found: Known, limits: Limits) -> list[str]:
 def _none(picked: Nothing, found: Known, limits: Limits, policy: AllocationPolicy) -> Allocated:
     why = picked.refused
     nearest = None if picked.nearest_limit is None else picked.nearest_limit + limits.reserve
+    if nearest is not None and limits.reserve:
+        words = f"{why.message}; {limits.reserve:.6g} of it is kept for what is on probation"
+        why = Refused(why.reason, words, f"raise cvar_limit to {nearest:.6g} or more, or lower probation_weight")
     return refusal(policy, why).model_copy(
         update={
             "status": picked.status, "binding": picked.binding, "nearest_limit": nearest, "notes": found.notes,
