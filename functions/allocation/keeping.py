@@ -8,7 +8,7 @@ from decimal import Decimal
 from fluxfloor.accounts.book import equity as worth
 from fluxfloor.accounts.strategies import Standing, standings
 from fluxfloor.allocation import days
-from fluxfloor.contracts.events import CandleClosed, TradeClosed
+from fluxfloor.contracts.events import CandleClosed, HistoryUploaded, TradeClosed
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.policy import Policy
@@ -30,6 +30,13 @@ def follow_instrument(closed: CandleClosed, work: Work) -> None:
     window, known = work.read(CandleWindow.key(window_id(name, closed.candle.timeframe)), InstrumentDays.key(name))
     if window is not None:
         work.write(days.instrument_days(known, name, decode(window.bars)))
+
+
+def take_history(uploaded: HistoryUploaded, work: Work) -> None:
+    portfolio, strategy = uploaded.portfolio_id, uploaded.strategy_id
+    (known,) = work.read(StrategyDays.key(f"{portfolio}|{strategy}"))
+    record = known or days.opened(portfolio, strategy, Decimal(0), None)
+    work.write(days.uploaded(record, uploaded.history))
 
 
 def close_days(context: Context, tick: Fact) -> None:

@@ -18,6 +18,7 @@ from fluxfloor.contracts.views import (
     OrderRow,
     RiskRow,
 )
+from fluxfloor.contracts.weights import AllocationVersion, StrategyDays
 from fluxfloor.reporting.overview import FlowPanel, HaltPanel, QuarantinePanel
 from fluxfloor.reporting.panels import DecisionPanel, PositionPanel
 from fluxfloor.webapi.paging import Limit, Paged
@@ -202,6 +203,15 @@ class Simulations(Model):
     next_cursor: str | None
 
 
+class AllocationVersions(Model):
+    items: tuple[AllocationVersion, ...]
+    next_cursor: str | None
+
+
+class StrategyHistories(Model):
+    items: tuple[StrategyDays, ...]
+
+
 class Health(Model):
     flow: FlowPanel
 
@@ -299,3 +309,15 @@ class SimulationAsked(Model):
     """A simulation on its way: it stands in /v1/simulations once its stage has taken it."""
 
     simulation_id: str
+
+
+class AllocationAsked(Model):
+    """On its way. A study's answer stands in /v1/allocation-studies/{request_id}."""
+
+    request_id: str
+
+
+class HistoryTaken(Model):
+    portfolio_id: str
+    strategy_id: str
+    days: int

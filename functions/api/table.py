@@ -8,13 +8,14 @@ from typing import Any
 import fluxfloor
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.simulations import SimulationSpec
+from fluxfloor.contracts.weights import Allocation, AllocationStudy, Study, UploadedDays
 from fluxfloor.reporting.overview import HaltPanel, Overview
 from fluxfloor.webapi.openapi import document
 from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import pages, people, policies, reads, shown, writes
+from functions.api import pages, people, policies, reads, sharing, shown, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -83,6 +84,25 @@ table.write("POST", "/v1/simulations", "Ask for a simulation", a.SimulationAsked
 )
 table.get("/v1/simulations/{id}", "One simulation", a.Simulation)(reads.simulation)
 table.get("/v1/simulations/{id}/files/{file}", "Leads to the file", None, status=303)(pages.simulation_file)
+
+table.get("/v1/allocations/{portfolio}", "The weights in force", Allocation)(sharing.allocation)
+table.get("/v1/allocations/{portfolio}/versions", "All there were, newest first", a.AllocationVersions, query=Paged)(
+    sharing.versions
+)
+table.write("POST", "/v1/allocations/{portfolio}", "Share the equity again now", a.AllocationAsked, status=202)(
+    sharing.share
+)
+table.write(
+    "POST", "/v1/allocations/{portfolio}/studies", "Ask what would be if", a.AllocationAsked, body=Study, status=202
+)(sharing.study)
+table.get("/v1/allocation-studies/{id}", "A study and its answer", AllocationStudy)(sharing.studied)
+table.get("/v1/strategies/{portfolio}", "What each strategy made from day to day", a.StrategyHistories)(
+    sharing.strategies
+)
+table.write(
+    "PUT", "/v1/strategies/{portfolio}/{strategy}/days", "Upload a strategy's days", a.HistoryTaken,
+    body=UploadedDays, status=202,
+)(sharing.upload)  # fmt: skip
 
 # --- what is not the API -----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fluxfloor.contracts.events import TradeClosed
 from fluxfloor.contracts.money import exact, rounded
-from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays
+from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays, UploadedDays
 from fluxfloor.market.window import CLOSE, OPEN_MS, Bars
 
 DAY_MS = 86_400_000
@@ -60,7 +60,7 @@ def closed(record: StrategyDays, made: Made, now_ms: int) -> StrategyDays:
     )  # fmt: skip
     if not record.closed_ms or record.capital <= 0:
         return known
-    day = (float(profit / record.capital), float(made.margin), float(made.equity))
+    day = (float(profit / record.capital), float(made.margin / record.capital), float(made.equity))
     return _with_day(known, now_ms // DAY_MS - 1, day)
 
 
@@ -70,8 +70,28 @@ def _with_day(record: StrategyDays, day: int, values: tuple[float, float, float]
     return record.model_copy(
         update={
             "days": (*record.days, day)[-MAX_DAYS:], "returns": longer[0], "margin": longer[1], "equity": longer[2],
+            "own_since": day if record.own_since is None else record.own_since,
         }
     )  # fmt: skip
+
+
+def uploaded(record: StrategyDays, history: UploadedDays) -> StrategyDays:
+    """The upload's days, and after them those that the floor's own fills made; an earlier upload is replaced."""
+    none = (0.0,) * len(history.days)
+    used = tuple(margin / equity for margin, equity in zip(history.margin, history.equity, strict=True)) or none
+    rows = _rows(history.days, history.returns, used, history.equity or none)
+    own = _rows(record.days, record.returns, record.margin, record.equity)
+    since = record.own_since
+    if since is not None:
+        rows = [row for row in rows if row[0] < since] + [row for row in own if row[0] >= since]
+    days, returns, margin, equity = zip(*rows[-MAX_DAYS:], strict=True)
+    return record.model_copy(update={"days": days, "returns": returns, "margin": margin, "equity": equity})
+
+
+def _rows(
+    days: Sequence[int], returns: Sequence[float], margin: Sequence[float], equity: Sequence[float]
+) -> list[tuple[int, float, float, float]]:
+    return list(zip(days, returns, margin, equity, strict=True))
 
 
 def strategy_ids(*sources: Iterable[str]) -> list[str]:

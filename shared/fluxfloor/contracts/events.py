@@ -14,6 +14,7 @@ from fluxfloor.contracts.instruments import Candle, Quote
 from fluxfloor.contracts.orders import OrderIntent, OrderReport
 from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.simulations import SimulationSpec
+from fluxfloor.contracts.weights import Shares, Study, UploadedDays
 
 
 class CandleClosed(Event):
@@ -170,6 +171,48 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class AllocationRequested(Event):
+    """Somebody wants a portfolio's equity shared again now, whether that is due or not; or, with a study, to know what
+    would be if."""
+
+    type: ClassVar[str] = "allocations.requested.v1"
+    request_id: Ident
+    portfolio_id: Ident
+    requested_by: Ident
+    study: Study | None = None
+
+    def key(self) -> str:
+        return self.portfolio_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.request_id,)
+
+
+class HistoryUploaded(Event):
+    """A strategy's days from elsewhere. They replace all that was known of days before the floor's own first one."""
+
+    type: ClassVar[str] = "histories.uploaded.v1"
+    portfolio_id: Ident
+    strategy_id: Ident
+    uploaded_by: Ident
+    history: UploadedDays
+
+    def key(self) -> str:
+        return self.portfolio_id
+
+
+class AllocationMade(Event):
+    """New weights are in force; `before` are those they replace."""
+
+    type: ClassVar[str] = "allocations.made.v1"
+    portfolio_id: Ident
+    shares: Shares
+    before: dict[Ident, float] = Field(default_factory=dict)
+
+    def key(self) -> str:
+        return self.portfolio_id
+
+
 class RiskRaised(Event):
     """Something a person should know: a halt, books that differ from the venue, a stage that lags."""
 
@@ -307,7 +350,7 @@ EVENTS: dict[str, type[Event]] = {
     for event in (
         CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported,
         AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, SimulationRequested, SimulationCompleted,
-        QuarantineReleased, ScheduleTicked, TimerFired,
+        AllocationRequested, AllocationMade, HistoryUploaded, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip
 """Every version a subscriber can read, by type. A version that was replaced stays here until N-1 has drained."""

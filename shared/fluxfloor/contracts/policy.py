@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.base import Document, Ident, Model, UtcMs
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1)]
@@ -77,6 +78,7 @@ class Policy(Document):
     versions: dict[Ident, Limits] = Field(default_factory=dict)
     active: Ident = STANDARD
     shadow: Ident | None = None  # decides every signal beside the active version; nothing comes of it
+    allocation: AllocationPolicy | None = None  # how its strategies share its equity; none: they share no budget
     settings_digest: str = ""  # of the settings it was last set from: the same settings never undo a person's change
 
 

@@ -14,7 +14,14 @@ from decimal import Decimal
 from typing import Any
 
 from fluxfloor.contracts.base import Document, Event, Key
-from fluxfloor.contracts.events import ExecutionReported, ExportCompleted, RiskRaised, Severity, SimulationCompleted
+from fluxfloor.contracts.events import (
+    AllocationMade,
+    ExecutionReported,
+    ExportCompleted,
+    RiskRaised,
+    Severity,
+    SimulationCompleted,
+)
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
 from fluxfloor.contracts.state import Order
@@ -207,7 +214,24 @@ def _played(spec: SimulationSpec) -> str:
     return f"{names} on {symbol} {spec.timeframe}, {_day(spec.from_ms)} to {_day(spec.to_ms)}"
 
 
+# --- allocations -------------------------------------------------------------------------------------------------
+
+
+def _allocation_subject(event: AllocationMade) -> Subject:
+    return Subject("allocation_made", f"{event.portfolio_id}|{event.shares.number}", Severity.INFO)
+
+
+def _allocation_words(event: AllocationMade, _source: None) -> Words:
+    shares, before = event.shares, event.before
+    lines = [
+        f"{name}: {before.get(name, 0.0):.1%} to {shares.weights.get(name, 0.0):.1%}"
+        for name in sorted(before.keys() | shares.weights.keys())
+    ]
+    return Words(f"New weights: {event.portfolio_id}", "\n".join([*lines, f"because of {shares.cause}"]))
+
+
 FORMATS: dict[type[Event], Format] = {
+    AllocationMade: Format(_allocation_subject, _no_source, _allocation_words),
     ExecutionReported: Format(_order_subject, _order_source, _order_words),
     RiskRaised: Format(_risk_subject, _no_source, _risk_words),
     ExportCompleted: Format(_export_subject, _export_source, _export_words),

@@ -11,10 +11,13 @@ from fluxfloor.contracts.base import Event, canonical
 from fluxfloor.contracts.decisions import Limit
 from fluxfloor.contracts.events import (
     AccountUpdated,
+    AllocationMade,
+    AllocationRequested,
     DecisionMade,
     ExecutionReported,
     ExportCompleted,
     ExportRequested,
+    HistoryUploaded,
     OrderRequested,
     QuarantineReleased,
     RiskRaised,
@@ -159,6 +162,21 @@ def _released(event: QuarantineReleased) -> Said:
     return f"{event.released_by} released {event.quarantine_id} to {event.stage}", []
 
 
+def _allocation_requested(event: AllocationRequested) -> Said:
+    if event.study is not None:
+        return f"{event.requested_by} asks what would be if the equity of {event.portfolio_id} was shared otherwise", []
+    return f"{event.requested_by} wants the equity of {event.portfolio_id} shared again", []
+
+
+def _allocation_made(event: AllocationMade) -> Said:
+    weights = [f"{name} {share:.1%}" for name, share in event.shares.weights.items()]
+    return f"weights {event.shares.number} of {event.portfolio_id}, because of {event.shares.cause}", weights
+
+
+def _history_uploaded(event: HistoryUploaded) -> Said:
+    return f"{event.uploaded_by} uploaded {len(event.history.days):,} days of {event.strategy_id}", []
+
+
 _WORDS: dict[type[Event], Callable[[Any], Said]] = {
     SignalReceived: _signal,
     SignalScored: _scored,
@@ -172,4 +190,7 @@ _WORDS: dict[type[Event], Callable[[Any], Said]] = {
     SimulationRequested: _simulation_requested,
     SimulationCompleted: _simulation_completed,
     QuarantineReleased: _released,
+    AllocationRequested: _allocation_requested,
+    AllocationMade: _allocation_made,
+    HistoryUploaded: _history_uploaded,
 }

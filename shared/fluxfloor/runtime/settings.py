@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.base import Ident, NonNegative, Number
 from fluxfloor.contracts.instruments import TIMEFRAME_MS
 from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits
@@ -142,6 +143,7 @@ class PortfolioSettings(Section):
     limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the preset, by name
     versions: dict[Ident, VersionSettings] = Field(default_factory=dict)
     shadow: str = ""  # the version that decides beside the live one from the start
+    allocation: dict[str, Any] | None = None  # how strategies share the equity; left out: they share no budget
 
     @model_validator(mode="after")
     def _valid_limits(self) -> Self:
@@ -150,7 +152,14 @@ class PortfolioSettings(Section):
             raise ValueError(f"shadow {self.shadow!r} is none of {', '.join(known) or 'the versions: there are none'}")
         if STANDARD in (*self.versions, self.shadow):
             raise ValueError(f"{STANDARD!r} is the portfolio's own limits: another version needs another name")
+        self.shared_by()
         return self
+
+    def shared_by(self) -> AllocationPolicy | None:
+        """Days that a strategy's history lacks are dropped unless said otherwise: a floor may have stood still."""
+        if self.allocation is None:
+            return None
+        return AllocationPolicy.model_validate({"missing": "drop", **self.allocation})
 
     def resolved(self) -> Limits:
         if self.preset not in PRESETS:

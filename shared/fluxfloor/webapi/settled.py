@@ -37,12 +37,13 @@ def _policy(settings: Settings, name: str) -> Policy:
     limits, currency = portfolio.resolved(), settings.accounts[portfolio.account].currency
     versions = portfolio.resolved_versions()
     others = [f"{name} {found.model_dump_json()}" for name, found in versions.items()]
+    shared_by = portfolio.shared_by()
     return Policy(
         id=name, preset=portfolio.preset, account_id=portfolio.account, currency=currency, limits=limits,
-        versions=versions, shadow=portfolio.shadow or None,
+        versions=versions, shadow=portfolio.shadow or None, allocation=shared_by,
         settings_digest=digest(
             "policy", portfolio.preset, portfolio.account, currency, limits.model_dump_json(), *others,
-            portfolio.shadow,
+            portfolio.shadow, *([shared_by.model_dump_json()] if shared_by else ()),
         ),
     )  # fmt: skip
 
@@ -106,6 +107,7 @@ def _settle_policy(context: Context, wanted: Policy) -> bool:
         audit.record(
             work, ACTOR, "policy.set", made.id, preset=made.preset, limits=made.limits.model_dump_json(),
             active=made.active, shadow=made.shadow or "",
+            allocation=made.allocation.model_dump_json() if made.allocation else "",
         )  # fmt: skip
 
     version = kept.version if kept else 0

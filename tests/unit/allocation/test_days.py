@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 from fluxfloor.allocation import days
-from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays
+from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays, UploadedDays
+from pydantic import ValidationError
 
 from tests.support.trades import trade
 
@@ -42,7 +44,7 @@ def test_a_day_is_its_trades_and_the_change_of_what_is_open_over_the_capital() -
     record = days.closed(started(open_profit="25"), made("10", trades=(1, 2), at_ms=MIDNIGHT + DAY), MIDNIGHT + DAY)
     assert record.days == (20_000,)
     assert record.returns == (pytest.approx((12.5 + 12.5 + 10 - 25) / 10_000, rel=1e-15),)
-    assert record.margin == (500.0,)
+    assert record.margin == (0.05,)
 
 
 def test_a_trade_that_was_counted_does_not_count_again() -> None:
@@ -86,3 +88,31 @@ def test_days_that_the_bars_have_lost_stay_and_the_oldest_go() -> None:
     record = days.instrument_days(old, "x:AAPL", bars((MAX_DAYS, 100.0), (MAX_DAYS + 1, 101.0)))
     assert len(record.days) == MAX_DAYS
     assert (record.days[0], record.days[-1]) == (1, MAX_DAYS + 1)
+
+
+def history(*found: int, returns: float = 0.01) -> UploadedDays:
+    return UploadedDays(days=found, returns=(returns,) * len(found))
+
+
+def test_an_upload_gives_the_days_before_the_floors_own_and_a_later_one_replaces_it() -> None:
+    own = days.closed(started(), made("100"), MIDNIGHT + DAY)
+    once = days.uploaded(own, history(19_997, 19_998, 20_000, returns=0.5))
+    assert (once.days, once.returns) == ((19_997, 19_998, 20_000), (0.5, 0.5, 0.01))
+    again = days.uploaded(once, history(19_990, returns=0.25))
+    assert (again.days, again.returns) == ((19_990, 20_000), (0.25, 0.01))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"days": (2, 1), "returns": (0.0, 0.0)},
+        {"days": (1, 2), "returns": (0.0,)},
+        {"days": (1,), "returns": (-1.0,)},
+        {"days": (1,), "returns": (float("nan"),)},
+        {"days": (1, 2), "returns": (0.0, 0.0), "margin": (1.0,)},
+        {"days": (1,), "returns": (0.0,), "margin": (1.0,)},
+    ],
+)
+def test_an_upload_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        UploadedDays.model_validate(wrong)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.policy import PRESETS, Limits
 from fluxfloor.runtime import settings
 from fluxfloor.runtime.settings import PortfolioSettings, Section, Settings, StrategySettings
@@ -117,3 +118,16 @@ def test_every_setting_says_what_it_is() -> None:
 
 def test_no_line_is_too_long_to_read() -> None:
     assert [line for line in EXAMPLE.read_text().splitlines() if len(line) > 120] == []
+
+
+def test_every_single_value_of_an_allocation_is_shown_with_its_default() -> None:
+    shown = everything_on()["portfolios"]["main"]["allocation"]
+    wanted = {
+        name: field.default
+        for name, field in AllocationPolicy.model_fields.items()
+        if field.default_factory is None and not isinstance(field.default, tuple)
+    }
+    assert shown.keys() == wanted.keys()
+    told = {name for name, value in wanted.items() if value is not None} - {"missing"}
+    assert {name: shown[name] for name in told} == {name: wanted[name] for name in told}
+    PortfolioSettings.model_validate({"allocation": shown}).shared_by()
