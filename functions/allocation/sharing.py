@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from fluxfloor.allocation import sandbox, sharing
 from fluxfloor.allocation.allocate import allocate
 from fluxfloor.allocation.sandbox import history_of
@@ -11,6 +9,7 @@ from fluxfloor.contracts.allocation import Allocated
 from fluxfloor.contracts.events import AllocationMade, AllocationRequested, RiskRaised, Severity
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.weights import Allocation, AllocationStudy, StrategyDays, Study
 from fluxfloor.errors import RetryLater
 from fluxfloor.ports import Query
@@ -40,17 +39,17 @@ def share_where_due(context: Context, tick: Fact) -> None:
 
 def _share(context: Context, fact: Fact, portfolio: str, asked_for: bool) -> None:
     policy, in_force = context.read(Policy.key(portfolio)), context.read(Allocation.key(portfolio))
-    if policy is None or policy.allocation is None:
+    by, records = policy.allocation if policy else None, histories(context, portfolio)
+    if by is None or not records:
         return
-    records = histories(context, portfolio)
-    equity = float(max((record.account_equity for record in records), default=Decimal(0)))
-    cause = sharing.ASKED if asked_for else sharing.due(in_force, policy.allocation, equity, context.now_ms)
-    if not cause or not records:
+    equity = float(max(record.account_equity for record in records))
+    down = _drawdown(context, portfolio)
+    cause = sharing.ASKED if asked_for else sharing.due(in_force, by, equity, down, context.now_ms)
+    if not cause:
         return
-    digest = sharing.inputs_digest(policy.allocation, records, in_force)
-    asked = sharing.Asked(portfolio, policy.allocation, cause, equity, digest)
+    asked = sharing.Asked(portfolio, by, cause, equity, down, sharing.inputs_digest(by, records, in_force, down))
     current = in_force.active.weights if in_force else None
-    allocated = allocate([history_of(record) for record in records], policy.allocation, current)
+    allocated = allocate([history_of(record) for record in records], by, current, drawdown=down)
     context.step(
         context.cause(fact.event, fact.event_id, "share", portfolio),
         lambda _, work: _bring_into_force(work, asked, allocated, in_force),
@@ -87,6 +86,14 @@ def _keep(work: Work, made: AllocationStudy) -> None:
     (known,) = work.read(AllocationStudy.key(made.id))
     if known is None:
         work.write(made)
+
+
+def _drawdown(context: Context, portfolio: str) -> float:
+    """As Cerebro's book has it; no book, no drawdown."""
+    book = context.read(RiskBook.key(portfolio))
+    if book is None or book.high_water <= 0:
+        return 0.0
+    return max(float(1 - book.equity / book.high_water), 0.0)
 
 
 def histories(context: Context, portfolio: str) -> list[StrategyDays]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fluxfloor.contracts.events import AllocationRequested, HistoryUploaded
 from fluxfloor.contracts.ids import digest
@@ -15,7 +15,7 @@ from fluxfloor.contracts.weights import (
     Study,
     UploadedDays,
 )
-from fluxfloor.ports import Query
+from fluxfloor.ports import Operator, Query
 from fluxfloor.webapi import audit, changes
 from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.paging import Paged, read_page
@@ -41,15 +41,14 @@ def allocation(context: Context, asked: Simple) -> Allocation:
 
 
 def versions(context: Context, asked: Asked[Paged, Nothing]) -> answers.AllocationVersions:
-    where = (("portfolio_id", "==", _portfolio(context, asked.path["portfolio"])),)
-    found = read_page(context.ports.store, Query(AllocationVersion.collection, where, order_by="number"), asked.query)
+    query = Query(AllocationVersion.collection, _of(context, asked), order_by="number")
+    found = read_page(context.ports.store, query, asked.query)
     items = tuple(AllocationVersion.decode(row.data) for row in found.rows if row.data is not None)
     return answers.AllocationVersions(items=items, next_cursor=found.next_cursor)
 
 
 def strategies(context: Context, asked: Simple) -> answers.StrategyHistories:
-    where = (("portfolio_id", "==", _portfolio(context, asked.path["portfolio"])),)
-    found = context.ports.store.query(Query(StrategyDays.collection, where, limit=MANY))
+    found = context.ports.store.query(Query(StrategyDays.collection, _of(context, asked), limit=MANY))
     records = [StrategyDays.decode(row.data) for row in found if row.data is not None]
     return answers.StrategyHistories(items=tuple(sorted(records, key=lambda item: item.strategy_id)))
 
@@ -98,6 +97,10 @@ def upload(context: Context, asked: Asked[Nothing, UploadedDays]) -> Reply:
         return answers.HistoryTaken(portfolio_id=portfolio, strategy_id=strategy, days=len(asked.body.days))
 
     return changes.commit(context, asked, uploaded, decide, status=202)
+
+
+def _of(context: Context, asked: Asked[Any, Any]) -> tuple[tuple[str, Operator, Any], ...]:
+    return (("portfolio_id", "==", _portfolio(context, asked.path["portfolio"])),)
 
 
 def _portfolio(context: Context, name: str) -> str:

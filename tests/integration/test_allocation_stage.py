@@ -22,6 +22,7 @@ from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import JOURNAL, Step
 from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.weights import (
     Allocation,
     AllocationStudy,
@@ -188,6 +189,26 @@ def test_a_person_may_ask_for_new_weights_at_any_time(house: House) -> None:
     assert (house.allocation.active.number, house.allocation.active.cause) == (1, "asked")
     house.hear(asked, "ask-1")
     assert house.versions() == [1]
+
+
+def test_a_drawdown_takes_from_the_risk_budget_and_new_highs_give_it_back(tmp_path: Path) -> None:
+    house = House(tmp_path / "floor", {**SHARED, "drawdown_begins": 0.05, "drawdown_ends": 0.15})
+    book = RiskBook(
+        id="main", account_id="paper-main", currency="USDT", equity=Decimal(10_000), high_water=Decimal(10_000)
+    )
+    house.put(book)
+    house.midnight()
+    calm = house.allocation.active
+    house.change(RiskBook.key("main"), equity=Decimal(9_000))
+    house.later(1)
+    down = house.allocation.active
+    assert (down.number, down.cause, down.risk_budget) == (2, "drawdown", pytest.approx(0.5))
+    assert down.cvar <= 0.5 * 0.02 + 1e-9
+    house.change(RiskBook.key("main"), equity=Decimal(10_100))
+    house.later(1)
+    again = house.allocation.active
+    assert (again.number, again.risk_budget) == (3, 1.0)
+    assert again.weights == pytest.approx(calm.weights, abs=1e-6)
 
 
 def test_a_portfolio_without_an_allocation_policy_shares_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,15 @@ from math import isfinite
 import numpy as np
 
 from fluxfloor.allocation.choosing import Chosen, Expected, Nothing, chosen, tail_of
-from fluxfloor.allocation.estimation import black_litterman, cut, grand_mean, ledoit_wolf, trusted, view_table
+from fluxfloor.allocation.estimation import (
+    black_litterman,
+    cut,
+    grand_mean,
+    ledoit_wolf,
+    standard_errors,
+    trusted,
+    view_table,
+)
 from fluxfloor.allocation.histories import History, Known, known
 from fluxfloor.allocation.limits import Limits, limits_of
 from fluxfloor.allocation.problem import Array, Refused
@@ -23,17 +31,19 @@ NOTHING = 1e-10  # a weight below this is none
 
 def allocate(
     histories: Sequence[History], policy: AllocationPolicy, current: Mapping[str, float] | None = None,
-    equity: float | None = None,
+    equity: float | None = None, drawdown: float = 0.0,
 ) -> Allocated:  # fmt: skip
     """What each strategy may have at work, as a fraction of equity.
 
     `current` are the weights in force (turnover is counted from them; without them there is no turnover limit);
-    `equity` is only looked at for whether there is any. Bad inputs raise nothing: see `Allocated.status`.
+    `equity` is only looked at for whether there is any; `drawdown` is the account's, a positive fraction, which the
+    policy's risk budget may depend on. Bad inputs raise nothing: see `Allocated.status`.
     """
     if equity is not None and not (isfinite(equity) and equity > 0.0):
         return refusal(policy, Refused("no_equity", f"equity is {equity:g}", "pay in before capital is shared"))
     if any(not isfinite(weight) for weight in (current or {}).values()):
         return refusal(policy, Refused("current_not_finite", "a weight in force is no number", "give fractions"))
+    policy = _budgeted(policy, drawdown)
     found = known(histories, policy)
     if isinstance(found, Refused):
         return refusal(policy, found)
@@ -50,6 +60,14 @@ def allocate(
     return _told(picked, found, expected, limits, policy)
 
 
+def _budgeted(policy: AllocationPolicy, drawdown: float) -> AllocationPolicy:
+    """With what of the CVaR limit is left at this drawdown."""
+    left = policy.risk_budget(drawdown)
+    if policy.cvar_limit is None or left == 1.0:
+        return policy
+    return policy.model_copy(update={"cvar_limit": policy.cvar_limit * left})
+
+
 def expectations(found: Known, policy: AllocationPolicy) -> Expected:
     """Means and covariance per period. Black–Litterman takes no means from the histories, so there is no haircut."""
     covariance, _ = ledoit_wolf(found.returns)
@@ -62,6 +80,8 @@ def expectations(found: Known, policy: AllocationPolicy) -> Expected:
         means, _ = grand_mean(means, covariance, len(found.returns))
     if policy.cuts_hair:
         means = cut(means, trusted(found.own, found.names, policy.trials))
+    if policy.uncertainty:
+        means = means - policy.uncertainty * standard_errors(found.own)
     return Expected(means, covariance)
 
 

@@ -90,6 +90,13 @@ def trusted(histories: Sequence[Array], names: Sequence[str], trials: Mapping[st
     return found
 
 
+def standard_errors(histories: Sequence[Array]) -> Array:
+    """(N,) of each mean: the deviation (ddof 1) over the root of the days. Lowering means by them is the worst case
+    over a box of means that wide: max over w >= 0 of min over |e_i| <= k s_i of (mean + e)'w (robust optimisation with
+    interval uncertainty, Ben-Tal & Nemirovski 1999)."""
+    return np.array([own.std(ddof=1) / np.sqrt(own.size) for own in histories])
+
+
 def cut(means: Array, trust: Array) -> Array:
     """Gains are believed as far as they are trusted; losses in full."""
     return np.where(means > 0.0, means * trust, means)

@@ -11,21 +11,27 @@ from fluxfloor.contracts.allocation import Allocated, AllocationPolicy
 from fluxfloor.contracts.weights import Allocation, AllocationVersion, Shares, StrategyDays
 
 FIRST, POLICY, SCHEDULE, EQUITY, ASKED = "first", "policy", "schedule", "equity", "asked"
+DRAWDOWN = "drawdown"
+BUDGET_MOVE = 0.10  # of the CVaR limit: the drawdown has to take or give back so much of it
 USABLE = ("optimal", "feasible")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be shared, why, and what the answer will be recorded with. `equity` in the account's currency."""
+    """What is to be shared, why, and what the answer will be recorded with. `equity` in the account's currency,
+    `drawdown` a positive fraction of its highest."""
 
     portfolio_id: str
     policy: AllocationPolicy
     cause: str
     equity: float
+    drawdown: float
     inputs_digest: str
 
 
-def due(in_force: Allocation | None, policy: AllocationPolicy, equity: float, now_ms: int) -> str:
+def due(
+    in_force: Allocation | None, policy: AllocationPolicy, equity: float, drawdown: float, now_ms: int
+) -> str:  # fmt: skip
     """The cause for sharing again, or nothing."""
     if in_force is None:
         return FIRST
@@ -33,6 +39,8 @@ def due(in_force: Allocation | None, policy: AllocationPolicy, equity: float, no
         return POLICY
     if now_ms // DAY_MS - in_force.checked_ms // DAY_MS >= policy.interval_days:
         return SCHEDULE
+    if abs(policy.risk_budget(drawdown) - in_force.active.risk_budget) >= BUDGET_MOVE:
+        return DRAWDOWN
     base = in_force.checked_equity
     return EQUITY if base > 0 and abs(equity / base - 1) >= policy.equity_move else ""
 
@@ -41,11 +49,13 @@ def policy_digest(policy: AllocationPolicy) -> str:
     return ids.digest("allocation-policy", policy.model_dump_json())
 
 
-def inputs_digest(policy: AllocationPolicy, records: Iterable[StrategyDays], in_force: Allocation | None) -> str:
-    """Of all that an answer depends on: the policy, every history, and the weights it starts from."""
+def inputs_digest(
+    policy: AllocationPolicy, records: Iterable[StrategyDays], in_force: Allocation | None, drawdown: float
+) -> str:  # fmt: skip
+    """Of all that an answer depends on: the policy, every history, the weights it starts from, and the risk budget."""
     known = [record.model_dump_json(exclude={"version"}) for record in records]
     current = in_force.active.model_dump_json() if in_force else ""
-    return ids.digest("allocation", policy.model_dump_json(), current, *known)
+    return ids.digest("allocation", policy.model_dump_json(), current, policy.risk_budget(drawdown), *known)
 
 
 def turnover(before: Mapping[str, float], after: Mapping[str, float]) -> float:
@@ -54,8 +64,8 @@ def turnover(before: Mapping[str, float], after: Mapping[str, float]) -> float:
 
 
 def worth_it(in_force: Allocation | None, answer: Allocated, asked: Asked) -> bool:
-    """The first weights are, and those that a new policy or a person asks for; others only beyond `least_change`."""
-    if in_force is None or asked.cause == POLICY:
+    """The first weights are, and those that a policy, a drawdown or a person asks for; others beyond `least_change`."""
+    if in_force is None or asked.cause in (POLICY, DRAWDOWN):
         return True
     moved = turnover(in_force.active.weights, answer.weights)
     return moved > 0 if asked.cause == ASKED else moved >= asked.policy.least_change
@@ -73,7 +83,7 @@ def brought_into_force(in_force: Allocation | None, answer: Allocated, asked: As
         objective=answer.objective, status=answer.status, expected_return=answer.expected_return or 0.0,
         cvar=answer.cvar or 0.0, gap=answer.gap, binding=answer.binding, probation=answer.probation,
         inputs_digest=asked.inputs_digest, policy_digest=policy_digest(asked.policy), cause=asked.cause,
-        equity=asked.equity, ts_event_ms=now_ms,
+        risk_budget=asked.policy.risk_budget(asked.drawdown), equity=asked.equity, ts_event_ms=now_ms,
     )  # fmt: skip
     base = in_force or Allocation(id=asked.portfolio_id, active=shares)
     return base.model_copy(

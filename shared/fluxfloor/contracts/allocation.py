@@ -52,6 +52,8 @@ class AllocationPolicy(Model):
     objective: Objective = "max_return"
     cvar_alpha: float = 0.975  # the tail level: the worst 2.5 % of the periods
     cvar_limit: float | None = None  # per period; none: no limit
+    drawdown_begins: Annotated[float, Field(ge=0, lt=1)] | None = None  # from this drawdown on the CVaR limit shrinks,
+    drawdown_ends: Annotated[float, Field(gt=0, le=1)] | None = None  # and at this one nothing of it is left
     risk_aversion: Annotated[float, Field(gt=0)] = 2.5  # of mean_variance: mean - risk_aversion / 2 × variance
 
     max_weight: float = 1.0  # of any one strategy
@@ -66,6 +68,7 @@ class AllocationPolicy(Model):
     max_turnover: Annotated[float, Field(ge=0)] | None = None  # Σ |weight - current|; none: no limit
 
     shrinkage: Shrinkage = "grand_mean"  # what expected returns are pulled to
+    uncertainty: Annotated[float, Field(ge=0)] = 0.0  # standard errors that every expected return is lowered by
     haircut: bool | None = None  # positive means × the deflated Sharpe's probability; none: wherever means are shrunk
     trials: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)  # variants tried; else 1
     views: tuple[View, ...] = ()
@@ -108,10 +111,21 @@ class AllocationPolicy(Model):
     def _fits_together(self) -> Self:
         if self.views and self.shrinkage != "black_litterman":
             raise ValueError("views are only used by Black–Litterman; set shrinkage: black_litterman or drop the views")
+        begins, ends = self.drawdown_begins, self.drawdown_ends
+        if (begins is None) != (ends is None) or (begins is not None and ends is not None and begins >= ends):
+            raise ValueError("a drawdown budget needs drawdown_begins and, above it, drawdown_ends; or neither")
         lonely = sorted(set(self.cluster_caps) - set(self.clusters.values()))
         if lonely:
             raise ValueError(f"no strategy is in {', '.join(lonely)}; name its strategies in clusters or drop its cap")
         return self
+
+    def risk_budget(self, drawdown: float) -> float:
+        """What of the CVaR limit is left at a drawdown (a positive fraction): 1 before drawdown_begins, 0 from
+        drawdown_ends on, a straight line between."""
+        if self.drawdown_begins is None or self.drawdown_ends is None:
+            return 1.0
+        left = (self.drawdown_ends - drawdown) / (self.drawdown_ends - self.drawdown_begins)
+        return min(max(left, 0.0), 1.0)
 
     @property
     def cuts_hair(self) -> bool:

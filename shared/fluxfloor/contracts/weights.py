@@ -68,7 +68,8 @@ class Shares(Model):
     probation: tuple[Ident, ...] = ()  # strategies with too little history, on the probation weight
     inputs_digest: str  # of everything it was computed from
     policy_digest: str  # of the policy alone
-    cause: str  # "first", "policy", "schedule", "equity", "asked"
+    cause: str  # "first", "policy", "schedule", "equity", "drawdown", "asked"
+    risk_budget: float = 1.0  # what of the policy's CVaR limit the drawdown left
     equity: float
     ts_event_ms: UtcMs
 
