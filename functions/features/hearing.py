@@ -11,7 +11,7 @@ from fluxfloor.contracts.instruments import TIMEFRAME_MS, InstrumentCatalog, Quo
 from fluxfloor.contracts.state import AssetCorrelation, CandleWindow, FeatureRow, RegimeModel, Stances
 from fluxfloor.errors import RetryLater
 from fluxfloor.features import positions, together
-from fluxfloor.features.beside import TIMEFRAMES, beside
+from fluxfloor.features.beside import TIMEFRAMES, beside, volume_mean
 from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.scoring import score
 from fluxfloor.features.second_opinion import Asked, opinion
@@ -34,7 +34,8 @@ def hear_bar(closed: CandleClosed, work: Work) -> None:
         raise RetryLater(f"there is no window for {candle.instrument_id} {candle.timeframe} yet")
     model_id = window_id(candle.instrument_id, candle.timeframe)
     second = opinion(model_id, traded, candle.open_ms, step_ms, seen.model, asked)
-    features = {**beside(seen.bars.get("5m"), seen.bars.get("1h"), closed.close_ms), **second.features}
+    near = beside(seen.bars.get("5m"), seen.bars.get("1h"), closed.close_ms)
+    features = {**near, **volume_mean(traded, closed.close_ms), **second.features}
     around = Around(features, seen.quote, work.settings.regimes.contradicted_share)
     heard = hear(closed, traded, seen.stances, speakers, work.now_ms, around)
     work.write(heard.stances)

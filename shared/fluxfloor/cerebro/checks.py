@@ -75,9 +75,9 @@ def fresh(scored: SignalScored, limits: Limits, now_ms: int) -> Quote:
 
 
 def funded(book: RiskBook, limits: Limits, now_ms: int) -> None:
-    """A book that has something to risk, marked not too long ago."""
+    """A book that has something to risk, and whose positions were marked not too long ago; cash needs no mark."""
     age_ms = now_ms - book.marked_ms
-    if book.marked_ms and age_ms > limits.max_book_age_ms:
+    if book.positions and book.marked_ms and age_ms > limits.max_book_age_ms:
         old = _too_old("book", age_ms, limits.max_book_age_ms)
         raise Refusal(Reason.STALE_BOOK, f"{old}: have the account compared with its venue")
     if book.equity <= 0:

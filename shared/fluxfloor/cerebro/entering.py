@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import checks, words
 from fluxfloor.cerebro import prices as pricing
 from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entry import Entry
+from fluxfloor.cerebro.factors import REVERTS
 from fluxfloor.cerebro.limits import waterfall
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.decisions import Limit, Reason, Tail
-from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
-from fluxfloor.contracts.signals import Action, Direction
+from fluxfloor.contracts.policy import FLOOR
+from fluxfloor.contracts.signals import Action, Direction, Leg
 from fluxfloor.errors import RetryLater
 
 REVERSAL_WAIT_MS = 10_000  # for an exit that was stated together with this entry
@@ -43,17 +46,26 @@ def enter(case: Case, wish: Wanted) -> Sized:
     _unoccupied(case, wish.direction)
     alpha = checks.edge(case.scored)
     slipped = checks.slippage(case.scored, long, quote, rules, limits, alpha)
-    prices = pricing.entry_prices(case.leg, long, quote, rules)
+    leg = pricing.styled(case.leg, long, quote, limits, case.scored.features.get("regime") == REVERTS)
+    prices = pricing.entry_prices(leg, long, quote, rules)
     stop = pricing.stop_ticks(case.scored, long, prices, rules, limits)
-    target = pricing.take_profit_ticks(case.leg, long, prices, rules)
-    entry = Entry(
-        case.signal.strategy_id, "reversion" in case.style, long, case.book, limits, rules, case.instruments, prices,
-        stop, wish.size, case.signal.size_factor, case.knowledge,
-    )  # fmt: skip
-    sized = waterfall(entry)
+    if books.drawdown(case.book) >= limits.drawdown_halves:
+        stop = pricing.tightened(stop, long, prices, limits.drawdown_stop)
+    target = pricing.take_profit_ticks(leg, long, prices, rules)
+    sized = waterfall(_entry(case, wish, long, prices, stop, quote))
     lots, steps = _at_least(rules, prices, sized.lots, (slipped.limit, *sized.steps))
-    intent = _intent(case, long, lots, prices, stop, target, max(1, rules.ticks(quote.mid)))
+    intent = _intent(case, leg, long, lots, prices, stop, target, max(1, rules.ticks(quote.mid)))
     return Sized(intent, prices, steps, alpha, slipped.share, sized.tail)
+
+
+def _entry(case: Case, wish: Wanted, long: bool, prices: pricing.Prices, stop: int, quote: Quote) -> Entry:
+    told = (case.signal.explanation.get(name) for name in ("spike", "second_opinion"))
+    return Entry(
+        case.signal.strategy_id, "reversion" in case.style, long, case.book, case.policy.limits, case.rules,
+        case.instruments, prices, stop, wish.size, case.signal.size_factor, case.knowledge, case.scored.features,
+        quote.ask_size if long else quote.bid_size, case.signal.sender_id != FLOOR,
+        "; ".join(text for text in told if isinstance(text, str)),
+    )  # fmt: skip
 
 
 def _unoccupied(case: Case, direction: Direction) -> None:
@@ -88,14 +100,14 @@ def _at_least(
 
 
 def _intent(
-    case: Case, long: bool, lots: int, prices: pricing.Prices, stop: int, target: int | None, mid_ticks: int
+    case: Case, leg: Leg, long: bool, lots: int, prices: pricing.Prices, stop: int, target: int | None, mid_ticks: int
 ) -> OrderIntent:
     signal = case.signal
     return OrderIntent(
         intent_id=ids.intent_id(signal.signal_id, 0, Purpose.ENTRY), signal_id=signal.signal_id,
         portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.ENTRY,
-        side=Side.BUY if long else Side.SELL, lots=lots, order_type=case.leg.order_type, limit_ticks=prices.limit,
+        side=Side.BUY if long else Side.SELL, lots=lots, order_type=leg.order_type, limit_ticks=prices.limit,
         trigger_ticks=prices.trigger, stop_loss_ticks=stop, take_profit_ticks=target, arrival_ticks=mid_ticks,
         requested_ms=case.now_ms, expires_ms=signal.expires_ms, tag=signal.tag,
     )  # fmt: skip

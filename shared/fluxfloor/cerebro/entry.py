@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from functools import cached_property
 
@@ -35,6 +36,10 @@ class Entry:
     requested: Size | None
     size_factor: Decimal = ONE
     knowledge: Knowledge = NOTHING_KNOWN
+    features: Mapping[str, float] = field(default_factory=dict)
+    offered: Decimal | None = None  # at the touch that it would take, in the base asset
+    outside: bool = False  # from an outside sender: what the market is like, its size can't know
+    why_less: str = ""  # the signal's own word for its size_factor
 
     @property
     def price(self) -> Decimal:

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fluxfloor.cerebro import factors, gates, sizes, tails
+from fluxfloor.cerebro import factors, gates, room, sizes, tails
 from fluxfloor.cerebro.entry import Entry
 from fluxfloor.contracts.decisions import Limit, Tail
 from fluxfloor.contracts.money import exact
 
 GATES: tuple[Callable[[Entry], Limit], ...] = (gates.daily_loss, gates.drawdown, gates.open_positions)
-SIZE_LIMITS: tuple[Callable[[Entry], Limit], ...] = (
+SIZE_LIMITS: tuple[Callable[[Entry], Limit | None], ...] = (
     sizes.requested_size, sizes.strategy_budget, sizes.risk_per_trade, sizes.position_cap, sizes.exposure_cap,
-    sizes.margin, tails.portfolio_cvar,
+    sizes.margin, room.liquidation, room.liquidity, tails.portfolio_cvar,
 )  # fmt: skip
 FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (
-    factors.correlated,
-    factors.drawdown_ladder,
-    factors.asked_share,
-)
+    factors.correlated, factors.volatility, factors.against_trend, factors.drawdown_ladder, factors.asked_share,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Sizing:
 
 @exact
 def waterfall(entry: Entry) -> Sizing:
-    limits = [limit(entry) for limit in (*GATES, *SIZE_LIMITS)]
+    limits = [found for limit in (*GATES, *SIZE_LIMITS) if (found := limit(entry)) is not None]
     lots = min(limit.allows_lots for limit in limits if limit.allows_lots is not None)
     for factor in FACTORS:
         cut = factor(entry, lots)

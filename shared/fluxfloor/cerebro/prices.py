@@ -89,6 +89,22 @@ def stop_ticks(scored: SignalScored, long: bool, prices: Prices, rules: Instrume
     return stop
 
 
+def tightened(stop: int, long: bool, prices: Prices, share: Decimal) -> int:
+    """At that share of its distance, a tick away at least."""
+    near = prices.low if long else prices.high
+    distance = max(1, int(abs(near - stop) * share))
+    return near - distance if long else near + distance
+
+
+def styled(leg: Leg, long: bool, quote: Quote, limits: Limits, reverts: bool) -> Leg:
+    """An entry at the market, where the policy picks by the regime and the market reverts: at a limit behind the touch,
+    for what reverts comes back. In any other regime, and of any other order, as it was sent."""
+    if limits.entry_style != "by_regime" or not reverts or leg.order_type is not OrderType.MARKET:
+        return leg
+    behind = quote.bid * (1 - limits.limit_offset) if long else quote.ask * (1 + limits.limit_offset)
+    return leg.model_copy(update={"order_type": OrderType.LIMIT, "limit_price": behind})
+
+
 def take_profit_ticks(leg: Leg, long: bool, prices: Prices, rules: Instrument) -> int | None:
     """On the winning side, or refused: on the other it would close the position as soon as it is open."""
     if leg.take_profit is None:
@@ -102,4 +118,4 @@ def take_profit_ticks(leg: Leg, long: bool, prices: Prices, rules: Instrument) -
     return max(1, target)
 
 
-__all__ = ["Prices", "entry_prices", "stop_ticks", "take_profit_ticks"]
+__all__ = ["Prices", "entry_prices", "stop_ticks", "styled", "take_profit_ticks", "tightened"]

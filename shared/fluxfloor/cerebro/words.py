@@ -16,8 +16,12 @@ LIMITS = {
     Reason.POSITION_CAP: "the position cap",
     Reason.EXPOSURE_CAP: "the exposure cap",
     Reason.MARGIN: "cash and margin",
+    Reason.LIQUIDATION: "the distance to liquidation",
+    Reason.LIQUIDITY: "what is traded and offered",
     Reason.PORTFOLIO_CVAR: "the portfolio's CVaR",
     Reason.CORRELATION: "correlation with what is open",
+    Reason.VOLATILITY: "a spike of volatility",
+    Reason.REGIME: "the trend against it",
     Reason.DRAWDOWN: "the drawdown",
 }
 """What a person calls the limits that give a size."""

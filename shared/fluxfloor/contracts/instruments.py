@@ -32,6 +32,14 @@ class Instrument(Model):
     taker_fee: NonNegative = Decimal("0.0026")  # a fraction of notional
     allows_short: bool = False
     margin_rate: Positive = Decimal(1)  # cash bound per unit of notional; 1 is unlevered
+    maintenance_rate: NonNegative | None = None  # below it the venue liquidates; None: half of margin_rate
+
+    @property
+    def maintenance(self) -> Decimal:
+        """Equity that a unit of notional needs to be left alone; nothing where it is paid in full."""
+        if self.margin_rate >= 1:
+            return Decimal(0)
+        return self.margin_rate / 2 if self.maintenance_rate is None else self.maintenance_rate
 
     def price(self, ticks: int) -> Decimal:
         return ticks * self.tick_size

@@ -11,6 +11,7 @@ from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.base import Document, Ident, Model, UtcMs
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1)]
+Share = Annotated[Decimal, Field(gt=0, le=1)]
 
 
 class Limits(Model):
@@ -32,6 +33,14 @@ class Limits(Model):
     max_signal_age_ms: Annotated[int, Field(gt=0)] = 120_000
     max_quote_age_ms: Annotated[int, Field(gt=0)] = 60_000
     max_book_age_ms: Annotated[int, Field(gt=0)] = 345_600_000  # four days: a long weekend has no marks
+    drawdown_stop: Share = Decimal("0.75")  # of its distance, a stop's while sizes are halved
+    volume_share: Share = Decimal("0.10")  # of what trades in a bar on average, the most that an entry takes
+    touch_multiple: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None  # of what a quote offers at its touch
+    liquidation_stops: Annotated[Decimal, Field(ge=1, le=100)] = Decimal("1.5")  # stop distances; only where leveraged
+    spike_size: Share = Decimal("0.70")  # of an outside sender's entry while volatility spikes; the floor's own know it
+    against_trend_size: Share = Decimal("0.70")  # of an outside sender's entry against a confirmed trend
+    entry_style: Literal["as_sent", "by_regime"] = "as_sent"  # "by_regime": at a limit where the market reverts
+    limit_offset: Fraction = Decimal("0.0005")  # behind the touch, of such a limit
     cvar_cap: Fraction = Decimal("0.015")  # one-day portfolio CVaR at cvar_alpha, loss positive
     cvar_alpha: Annotated[Decimal, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.975")
     assumed_cvar: Fraction = Decimal("0.10")  # of its notional, for an instrument with too few days beside others

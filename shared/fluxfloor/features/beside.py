@@ -21,6 +21,7 @@ Bars = NDArray[np.float64]
 
 TIMEFRAMES = ("5m", "1h")
 SPIKE = "spike"
+VOLUME_MEAN, VOLUMES = "volume_mean_20", 20
 CLOSES = 20
 ATR_BARS = 200  # a fixed number, so that a late reader's average has the same seed
 
@@ -40,6 +41,16 @@ def beside(five: Bars | None, hourly: Bars | None, close_ms: int) -> dict[str, f
     if quick is not None and slow is not None:
         found[SPIKE] = float(spikes(quick, slow)[0])
     return {name: value for name, value in found.items() if isfinite(value)}
+
+
+def volume_mean(traded: Bars | None, close_ms: int) -> dict[str, float]:
+    """volume_mean_20: what the last 20 traded bars up to `close_ms` traded on average, in the base asset; left out if
+    there are fewer, or none of them traded."""
+    if traded is None:
+        return {}
+    end = int(np.searchsorted(traded[:, 0], close_ms, side="left"))
+    mean = float(traded[end - VOLUMES : end, 5].mean()) if end >= VOLUMES else 0.0
+    return {VOLUME_MEAN: mean} if isfinite(mean) and mean > 0 else {}
 
 
 def _upto(bars: Bars | None, timeframe: str, seen_ms: int, count: int) -> Bars | None:

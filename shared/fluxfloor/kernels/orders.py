@@ -106,6 +106,7 @@ class Terms(NamedTuple):
     daily_loss_halts: float
     daily_loss_flattens: float
     drawdown_halves: float
+    drawdown_stop: float
     drawdown_flattens: float
     halts: int
     stops: int

@@ -124,13 +124,17 @@ def sized(
         return Order(0, 0, WRONG_STOP)
     if books.open >= terms.max_open_positions:
         return Order(0, 0, OPEN_POSITIONS)
+    deep = terms.halts and books.drawdown >= terms.drawdown_halves
+    if deep:
+        near = ends.low if side > 0 else ends.high
+        stop = near - side * max(1, whole_below(abs(near - stop) * terms.drawdown_stop))
     price = price_of(rules, s, ends.high)
     worst = price if ends.limited else price * (1.0 + WORST_MOVE)
     distance = price_of(rules, s, abs((ends.high if side > 0 else ends.low) - stop))
     lots = allowed(rules, terms, s, price, worst, distance, share, books)
     if lots == 0:
         return Order(0, 0, NO_ROOM)
-    if terms.halts and books.drawdown >= terms.drawdown_halves:
+    if deep:
         lots //= 2
     lots = whole_below(lots * size)
     return Order(lots, stop, OK) if lots >= fewest_lots(rules, s, ends.low) else Order(0, 0, TOO_SMALL)

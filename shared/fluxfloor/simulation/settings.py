@@ -123,7 +123,8 @@ class Settings:
             max_leverage=float(limits.max_leverage), margin_cap=float(limits.margin_cap),
             slippage_share=float(limits.slippage_share), daily_loss_halts=float(limits.daily_loss_halts),
             daily_loss_flattens=np.inf if flattens is None else float(flattens),
-            drawdown_halves=float(limits.drawdown_halves), drawdown_flattens=float(limits.drawdown_flattens),
+            drawdown_halves=float(limits.drawdown_halves),
+            drawdown_stop=float(limits.drawdown_stop), drawdown_flattens=float(limits.drawdown_flattens),
             halts=HALTS[self.halts], stops=("off", "close", "resting").index(self.stops), edge_gate=int(self.edge_gate),
             limit_bars=int(self.limit_bars), step_ms=step_ms,
         )  # fmt: skip

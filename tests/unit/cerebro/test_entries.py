@@ -311,8 +311,9 @@ def test_sizes_by_notional_and_by_weight():
 
 def test_nothing_is_opened_on_a_book_whose_account_was_not_marked_for_too_long():
     day_ms = 86_400_000
-    fresh, old = (book(marked_ms=AT_MS - days * day_ms) for days in (4, 5))
+    fresh, old = (book(positions=held(1, strategy="other"), marked_ms=AT_MS - days * day_ms) for days in (4, 5))
     assert decide(signal(), fresh).decision.verdict is Verdict.ACCEPTED
+    assert decide(signal(), book(marked_ms=AT_MS - 5 * day_ms)).decision.verdict is Verdict.ACCEPTED  # all of it cash
     assert decide(signal(), old).decision.reason is Reason.STALE_BOOK
     assert "have the account compared with its venue" in decide(signal(), old).decision.text
 
