@@ -4,6 +4,7 @@ out: whatever the seed, the invariants hold. A failure names its seed, and the s
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,18 @@ from tests.support.storms import canonical_flow, journal, play, played, violatio
 
 SEEDS = range(20)
 SLICES = 8
+WINDOWED = {"joint_window_takes": "all"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_after_any_storm_the_books_are_right_and_nothing_is_lost(seed: int) -> None:
     assert violations(Play(seed)) == []
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_after_any_storm_no_entry_is_lost_in_a_window(seed: int) -> None:
+    """All entries wait, and are decided together whatever becomes of their timer."""
+    assert violations(Play(seed, limits=WINDOWED)) == []
 
 
 def test_storms_do_everything_that_they_are_said_to_do() -> None:
@@ -83,6 +91,14 @@ def test_a_crash_at_any_one_boundary_is_recovered_from(boundaries: int, part: in
             crash = next(line for line in result.history if " crash " in line)
             broken[f"{crash_at}: {crash}"] = result.violations
     assert broken == {}
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_a_crash_at_any_boundary_of_a_window_is_recovered_from(part: int) -> None:
+    boundaries = play(replace(canonical_flow(), limits=WINDOWED)).boundaries
+    crashed = range(1 + part, boundaries + 1, SLICES)
+    found = {at: play(replace(canonical_flow(at), limits=WINDOWED)).violations for at in crashed}
+    assert {at: broken for at, broken in found.items() if broken} == {}
 
 
 def test_the_canonical_flow_enters_and_leaves() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from fluxfloor.contracts.state import RiskBook
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import house
 from fluxfloor.local.floor import Floor
-from fluxfloor.ports import Commit, Delivery, Ref
+from fluxfloor.ports import Commit, Delivery, Ref, Store
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.runner import Outcome
 
@@ -27,27 +28,31 @@ from tests.support.desk import AT_MS, BTC, ETH, PERP, book, policy, quote
 
 
 class CerebroRoom:
-    """A fresh book of 10,000 under kraken-mvp, unless said."""
+    """A fresh book of 10,000 under kraken-mvp, unless said; on an embedded store, unless one is given."""
 
-    def __init__(self, directory: Path, on: RiskBook | None = None, under: Policy | None = None) -> None:
+    def __init__(
+        self, directory: Path, on: RiskBook | None = None, under: Policy | None = None, store: Store | None = None
+    ) -> None:
         self.clock = VirtualClock(AT_MS)
         self._tick = threading.Lock()
-        self.floor = Floor(directory, house.settings(), self.clock, stages=("cerebro",))
+        wrap = None if store is None else lambda ports: replace(ports, store=store)
+        self.floor = Floor(directory, house.settings(), self.clock, wrap=wrap, stages=("cerebro",))
+        self.store = self.floor.ports.store
         self.put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC, ETH, PERP)))
         self.put(on or book())
         self.put(under or policy())
 
     def put(self, document: Document) -> None:
         ref = Ref(document.collection, document.id, document.database)
-        (known,) = self.floor.store.read([ref])
+        (known,) = self.store.read([ref])
         data = {**document.encode(), "version": 1 + (known.data or {}).get("version", 0)}
-        self.floor.store.commit(
+        self.store.commit(
             Commit(creates={ref: data}) if known.data is None else Commit(updates={ref: (data, known.token)})
         )
 
     def remove(self, document: Document) -> None:
-        (known,) = self.floor.store.read([Ref(document.collection, document.id, document.database)])
-        self.floor.store.commit(Commit(deletes={known.ref: known.token}))
+        (known,) = self.store.read([Ref(document.collection, document.id, document.database)])
+        self.store.commit(Commit(deletes={known.ref: known.token}))
 
     def tell(self, event: Event, name: object = "") -> Outcome:
         """Hands the stage a fact, a moment later; the same event under another name is another fact."""
@@ -79,7 +84,7 @@ class CerebroRoom:
         return [OrderIntent.model_validate(fact["intent"]) for fact in self.stated("orders.requested.v1")]
 
     def stated(self, kind: str) -> list[dict[str, Any]]:
-        steps = sorted(audit.rows(self.floor.store, "journal"), key=lambda step: step["at_ms"])
+        steps = sorted(audit.rows(self.store, "journal"), key=lambda step: step["at_ms"])
         return [fact["data"] for step in steps for fact in step["facts"] if fact["type"] == kind]
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from fluxfloor.contracts.state import EntryWindow, RiskBook, Waiting
 from fluxfloor.errors import RetryLater
 
 LATE_MS = 10_000  # an entry that comes so long after its time has waited somewhere, most likely with others
+OVERDUE_MS = 10_000  # a timer that is later than this is taken for lost
 MOST_WAITING = 60  # entries; one commit has to take what all of them come to
 ZERO = Decimal(0)
 Decide = Callable[[SignalScored, RiskBook | None], Decided]
@@ -51,16 +52,19 @@ def enters(case: Case) -> bool:
 
 def joined(window: EntryWindow | None, entry: Waiting, policy: Policy, now_ms: int) -> tuple[EntryWindow, bool]:
     """The window with one more, and whether a timer has to be set for it: it opens, it is full and closes now, or its
-    time has passed without anybody having come. Raises RetryLater while a full one is being decided."""
+    own was lost. Raises RetryLater while a full one is being decided."""
     if window is None:
         closes_ms = now_ms + policy.limits.joint_window_ms
         return EntryWindow(id=policy.id, closes_ms=closes_ms, waiting=(entry,)), True
     if len(window.waiting) >= MOST_WAITING:
         raise RetryLater(f"{len(window.waiting)} entries of {policy.id} are about to be decided")
-    full = len(window.waiting) + 1 == MOST_WAITING
-    closes_ms = min(window.closes_ms, now_ms) if full else window.closes_ms
-    update = {"waiting": (*window.waiting, entry), "closes_ms": closes_ms}
-    return window.model_copy(update=update), full or now_ms >= closes_ms
+    closes_ms = window.closes_ms
+    if len(window.waiting) + 1 == MOST_WAITING:
+        closes_ms = min(closes_ms, now_ms)
+    elif now_ms > closes_ms + OVERDUE_MS:
+        closes_ms = now_ms + policy.limits.joint_window_ms
+    joined = window.model_copy(update={"waiting": (*window.waiting, entry), "closes_ms": closes_ms})
+    return joined, closes_ms != window.closes_ms or len(joined.waiting) == MOST_WAITING
 
 
 # --- who is called off -------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ FACTS: dict[str, dict[str, dict[str, float]]] = {
 # Which subscriptions to bars a bar of each kind reaches.
 BARS = {BAR: {"traded": "true"}, WATCHED_BAR: {}, DAILY_BAR: {"timeframe": "1d"}}
 ALSO_LOOKS = (
+    "cerebro/sweep",
     "execution/sweep",
     "exports/sweep",
     "simulation/sweep",

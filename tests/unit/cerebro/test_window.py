@@ -190,10 +190,12 @@ def test_what_waits_is_decided_by_the_sweep_where_its_timer_was_lost(room):
 def test_the_next_one_to_come_wakes_a_window_whose_timer_was_lost(room):
     room.score(of_bar("a"))
     room.floor.timers._database.connection.execute("DELETE FROM timers")
-    pass_time(room, 3 * WINDOW_MS)
+    pass_time(room, WINDOW_MS + 10_000)
     room.score(of_eth("b", strategy="other"))
-    room.floor.drain()
-    assert set(answers(room)) == {"a", "b"}
+    room.score(of_eth("c", strategy="third"))
+    pass_time(room)
+    assert set(answers(room)) == {"a", "b", "c"}
+    assert sum(len(row["timers"]) for row in audit.rows(room.floor.store, "journal")) == 2
 
 
 def test_a_halt_raised_while_they_wait_refuses_them(room):
