@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from fluxfloor.cli import sheets, show
+from fluxfloor.cli.cerebro_read import changes_of, mapping, policy_of, weights_of
 from fluxfloor.contracts.allocation import Allocated, AllocationPolicy
 from fluxfloor.errors import Misconfigured
 
@@ -43,9 +43,9 @@ def allocate(
         "objective": objective or None, "cvar_alpha": cvar_alpha, "cvar_limit": cvar_limit, "max_weight": max_weight,
         "shrinkage": shrinkage or None, "fully_invested": fully_invested,
     }  # fmt: skip
-    asked = {**_mapping(policy), **_changes(change), **{name: v for name, v in flags.items() if v is not None}}
-    rules = _policy(asked, str(policy or "the policy"))
-    held = _weights(current) if current else None
+    asked = {**mapping(policy), **changes_of(change), **{name: v for name, v in flags.items() if v is not None}}
+    rules = policy_of(asked, str(policy or "the policy"))
+    held = weights_of(current) if current else None
     from fluxfloor.cli.returns_table import read_histories
 
     histories = read_histories(returns)
@@ -74,57 +74,6 @@ def _timed(
     begin = time.perf_counter()
     found = allocation.allocate(histories, rules, held, equity)
     return found.model_copy(update={"solve_ms": 1e3 * (time.perf_counter() - begin)})
-
-
-# --- what is read ------------------------------------------------------------------------------------------------
-
-
-def _mapping(path: Path | None) -> dict[str, Any]:
-    import yaml
-
-    if path is None:
-        return {}
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as problem:
-        raise Misconfigured(f"{path} is no YAML: {problem}") from problem
-    if found is not None and not isinstance(found, dict):
-        raise Misconfigured(f"{path}: expected keys and values, such as `objective: min_cvar`")
-    return {str(name): value for name, value in (found or {}).items()}
-
-
-def _changes(given: list[str]) -> dict[str, Any]:
-    import yaml
-
-    changes = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals:
-            raise Misconfigured(f"--set {one}: write NAME=VALUE, such as --set min_days=60")
-        changes[name.strip()] = yaml.safe_load(value)
-    return changes
-
-
-def _policy(asked: dict[str, Any], source: str) -> AllocationPolicy:
-    unknown = sorted(set(asked) - set(AllocationPolicy.model_fields))
-    if unknown:
-        known = ", ".join(AllocationPolicy.model_fields)
-        raise Misconfigured(f"{source}: {', '.join(unknown)} is no key of a policy; there are {known}")
-    try:
-        return AllocationPolicy.model_validate(asked)
-    except ValidationError as problem:
-        wrong = [
-            ": ".join([*(str(part) for part in one["loc"]), one["msg"].removeprefix("Value error, ")])
-            for one in problem.errors()
-        ]
-        raise Misconfigured(f"{source}: {'; '.join(wrong)}") from problem
-
-
-def _weights(path: Path) -> dict[str, float]:
-    try:
-        return {name: float(value) for name, value in _mapping(path).items()}
-    except (TypeError, ValueError) as problem:
-        raise Misconfigured(f"{path}: weights are numbers by strategy, such as `trend: 0.2`") from problem
 
 
 # --- what is shown -----------------------------------------------------------------------------------------------
