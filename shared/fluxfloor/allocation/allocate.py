@@ -114,11 +114,12 @@ def _all_on_probation(found: Known, limits: Limits, policy: AllocationPolicy) ->
 def _told(picked: Chosen, found: Known, expected: Expected, limits: Limits, policy: AllocationPolicy) -> Allocated:
     weights = np.where(np.abs(picked.weights) < NOTHING, 0.0, picked.weights)
     cvar, marginal = tail_of(found, weights, policy.cvar_alpha)
+    gap = max(picked.gap, 0.0) if isfinite(picked.gap) else None
     names = (*found.names, *found.probation)
     shares = (*weights.tolist(), *limits.probation.tolist())
     return Allocated(
         status=picked.status, objective=policy.objective, weights=dict(zip(names, shares, strict=True)),
-        expected_return=float(expected.means @ weights), cvar=cvar, gap=max(picked.gap, 0.0), duals=picked.duals,
+        expected_return=float(expected.means @ weights), cvar=cvar, gap=gap, duals=picked.duals,
         binding=picked.binding, marginal_cvar=dict(zip(found.names, marginal.tolist(), strict=True)),
         probation=found.probation, days=len(found.returns), notes=found.notes,
         warnings=(*found.warnings, *_said(picked, found, limits)),

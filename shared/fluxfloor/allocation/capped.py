@@ -10,6 +10,9 @@ from fluxfloor.allocation.limits import Limits
 from fluxfloor.allocation.problem import Array
 from fluxfloor.allocation.quadratic import Quadratic, maximise
 
+INSIDE = 5e-10
+"""Limits are loosened by this while weights are looked for: where they leave but one point, there is no way to it from
+within. Half of what still counts as kept."""
 TIGHT = 1e-8  # a limit this near to its end binds
 
 
@@ -30,11 +33,12 @@ def best(q: Array, gain: Array, limits: Limits) -> Capped:
     total = limits.total if limits.fully_invested else None
     if np.isinf(limits.max_turnover):
         ones = np.ones(gain.size)
-        found = maximise(Quadratic(q, gain, np.zeros(gain.size), limits.upper, rows, ends, ones, total))
+        found = maximise(Quadratic(q, gain, 0.0 * gain, limits.upper + INSIDE, rows, ends + INSIDE, ones, total))
         weights = found.weights
     else:
         names.append("turnover")
-        found = maximise(_traded(Quadratic(q, gain, 0.0 * gain, limits.upper, rows, ends, gain, total), limits))
+        plain = Quadratic(q, gain, 0.0 * gain, limits.upper + INSIDE, rows, ends + INSIDE, gain, total)
+        found = maximise(_traded(plain, limits))
         bought, sold = np.split(found.weights, 2)
         weights = limits.current + bought - sold
     duals = dict(zip(names, found.row_duals.tolist(), strict=True))
@@ -72,7 +76,7 @@ def _traded(plain: Quadratic, limits: Limits) -> Quadratic:
         np.concatenate([(-current).clip(0.0), (current - plain.upper).clip(0.0)]),
         np.concatenate([(plain.upper - current).clip(0.0), current.clip(0.0)]),
         np.vstack([np.hstack([plain.rows, -plain.rows]), np.ones(2 * current.size)]),
-        np.append(plain.limits - plain.rows @ current, limits.max_turnover),
+        np.append(plain.limits - plain.rows @ current, limits.max_turnover + INSIDE),
         np.concatenate([ones, -ones]), total,
     )  # fmt: skip
 

@@ -71,10 +71,10 @@ def _without_cvar(known: Known, expected: Expected, limits: Limits, policy: Allo
             return own
         q, gain, moved = np.eye(own.weights.size), own.weights, "moved to the nearest weights that keep the caps"
     room = _of(solve(replace(problem(known, expected, limits, policy), cvar_limit=np.inf)))
-    found = room if isinstance(room, Nothing) else _capped(q, gain, limits)
-    if isinstance(found, Nothing) or not moved:
-        return found
-    return replace(found, status="feasible", duals={}, moved=moved)
+    if isinstance(room, Nothing):
+        return room
+    found = _capped(q, gain, limits, room)
+    return replace(found, status="feasible", duals={}, moved=found.moved or moved) if moved else found
 
 
 def problem(known: Known, expected: Expected, limits: Limits, policy: AllocationPolicy) -> CvarProblem:
@@ -123,11 +123,12 @@ def _own(covariance: Array, limits: Limits, policy: AllocationPolicy) -> Chosen 
     return Chosen(weights * limits.total, "optimal", error)
 
 
-def _capped(q: Array, gain: Array, limits: Limits) -> Chosen | Nothing:
+def _capped(q: Array, gain: Array, limits: Limits, corner: Chosen) -> Chosen:
+    """The best of gain'w - w'Qw / 2; the corner, where the caps leave no room to look for it."""
     found = best(q, gain, limits)
-    if found.missed > KEPT:
-        words = f"the caps leave no room: the nearest weights miss them by {found.missed:.1e}"
-        return Nothing("refused", Refused("no_room", words, "loosen a cap a little, such as by 0.000001"))
+    if not found.missed <= KEPT:
+        told = "the corner that is expected to earn most: the caps leave no room for better"
+        return replace(corner, status="feasible", gap=np.nan, duals={}, moved=told)
     return Chosen(
         found.weights, "optimal" if found.gap <= PROVED else "feasible", found.gap, found.duals, found.binding
     )

@@ -96,8 +96,9 @@ def _searched(asked: Quadratic) -> tuple[Array, Array, float]:
         far = state.distance()
         if far < least:
             best, least = (state.w, state.z, state.y), far
-        if far < CLOSE or state.middle < 1e-3 * CLOSE or not state.advanced():
-            break
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # past the end; `advanced` says so
+            if far < CLOSE or state.middle < 1e-3 * CLOSE or not state.advanced():
+                break
     w, z, y = best
     return w, z[2 * count :] * size, y * size
 
@@ -143,6 +144,8 @@ class _State:
             inverse = np.asarray(np.linalg.inv(normal), np.float64)
         except np.linalg.LinAlgError:
             return False
+        if not np.isfinite(inverse).all():
+            return False
         self.solved = lambda right: _refined(normal, inverse, right)
         ahead = self._direction(self.s * self.z)
         reach = self._reach(ahead)
@@ -164,7 +167,8 @@ class _State:
         w, y = self.solved(toward), 0.0
         if self.asked.total is not None:
             even = self.solved(self.asked.each)
-            y = (float(self.asked.each @ w) + self.total_miss) / float(self.asked.each @ even)
+            steep = float(self.asked.each @ even)
+            y = (float(self.asked.each @ w) + self.total_miss) / steep if steep else np.nan
             w = w - y * even
         moved = self._rows(w)
         return w, y, -self.row_miss - moved, known + self.z / self.s * moved
