@@ -142,8 +142,8 @@ class Allocated(Model):
     cvar            of the weights over the days used, without what is on probation
     gap             how much better other weights could be at most, certified (objective units), before a step towards
                     the least CVaR; for erc the largest relative difference between risk contributions, for the closed
-                    forms hrp and equal 0, and where caps moved these, of the least squares; none where caps left no room
-                    to look for better
+                    forms hrp and equal 0, and where caps moved these, of the least squares; none where caps
+                    left no room to look for better
     duals           by limit: what one more unit of it would add to the objective
     marginal_cvar   by strategy: what one more unit of its weight would add to CVaR
     nearest_limit   where the CVaR limit is in the way: the least limit that can be kept
