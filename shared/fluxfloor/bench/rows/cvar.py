@@ -20,7 +20,7 @@ PRESOLVE = "off"  # as fast as HiGHS is: its presolve finds nothing to take out 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A tight limit is 1.05 times the least CVaR, any other halfway from there to the greediest's; `times` is the aim."""
+    """A tight limit is 1.05 times the least CVaR, any other halfway to the greediest's; `times` is the aim."""
 
     strategies: int
     days: int
