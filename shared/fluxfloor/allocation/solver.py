@@ -21,7 +21,7 @@ from fluxfloor.allocation.generation import CVAR_SLACK, Found, Generation
 from fluxfloor.allocation.problem import Asked, CapRows, CvarProblem, Refused
 from fluxfloor.allocation.rows import RowStart, row_start
 from fluxfloor.allocation.solution import CvarSolution
-from fluxfloor.allocation.starting import first_columns, first_scenarios
+from fluxfloor.allocation.starting import first_in_play
 
 LIMIT_SLACK = 1e-9
 """A limit that is this much below the least CVaR is that CVaR."""
@@ -62,9 +62,9 @@ def bounded(asked: Asked) -> bool:
 
 
 def _generated(asked: Asked, columns: Columns, start: Indices) -> CvarSolution:
-    play = np.union1d(start, first_columns(asked, columns))
-    generation = Generation(asked, columns, play)
-    generation.add_scenarios(first_scenarios(asked))
+    first, scenarios = first_in_play(asked, columns)
+    generation = Generation(asked, columns, np.union1d(start, first))
+    generation.add_scenarios(scenarios)
     return _climbed(asked, generation)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from fluxfloor.allocation.parity import risk_parity
+from fluxfloor.allocation.starting import sketch
 from fluxfloor.allocation.tails import means_and_volatilities, portfolio_losses, tail_cvar, tail_shares
 
 
@@ -16,4 +17,5 @@ def warm() -> None:
     tail_cvar(losses, 2.5)
     tail_shares(losses, 2.5)
     means_and_volatilities(np.zeros((2, 40)))
+    sketch(np.zeros((2, 40)), np.zeros(2), 0.01, 2.5, 2)
     risk_parity(np.eye(2), np.full(2, 0.5), 1e-10, 10)
