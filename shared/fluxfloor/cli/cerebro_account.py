@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fluxfloor.cli import sheets, show
-from fluxfloor.cli.cerebro_allocate import _mapping, _policy
+from fluxfloor.cli.cerebro_read import mapping, policy_of
 from fluxfloor.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def min_account(
     from fluxfloor.allocation.problem import Refused
     from fluxfloor.cli.returns_table import read_histories
 
-    asked = {**_mapping(policy), **({} if cvar_limit is None else {"cvar_limit": cvar_limit})}
-    rules, least = _policy(asked, str(policy or "the policy")), _sleeves(sleeves)
+    asked = {**mapping(policy), **({} if cvar_limit is None else {"cvar_limit": cvar_limit})}
+    rules, least = policy_of(asked, str(policy or "the policy")), _sleeves(sleeves)
     question = account_question(read_histories(returns), rules, least)
     if isinstance(question, Refused):
         found = MinimumAccount("refused", reason=question.reason, message=question.message, fix=question.fix)
@@ -54,7 +54,7 @@ def _sleeves(path: Path) -> dict[str, Sleeve]:
     from fluxfloor.allocation.account import Sleeve
 
     found = {}
-    for name, given in _mapping(path).items():
+    for name, given in mapping(path).items():
         if not isinstance(given, dict) or "min_notional" not in given or set(given) - set(KEYS):
             raise Misconfigured(f"{path}: {name}: write min_notional, and margin and lot_notional if there are any")
         try:

@@ -8,7 +8,7 @@ import highspy
 import numpy as np
 
 INF = highspy.kHighsInf
-OPTIONS = {
+OPTIONS: dict[str, bool | int | float | str] = {
     "output_flag": False, "solver": "simplex", "simplex_strategy": 1, "threads": 1, "parallel": "off",
     "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10,
 }  # fmt: skip
@@ -41,7 +41,7 @@ def prepare(given: Any) -> Any:
 def run(given: Any) -> Any:
     """Weights and the rows' multipliers: the limit's, the budget's, the scenarios'."""
     lp, count, presolve = given
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in OPTIONS.items():
         highs.setOptionValue(name, value)
     highs.setOptionValue("presolve", presolve)
