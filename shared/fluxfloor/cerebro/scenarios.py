@@ -41,11 +41,14 @@ class Scenarios:
 
     def losses(self, notionals: Mapping[str, float]) -> Floats:
         """(days,) what these signed notionals would have lost on each day; all of them must be among `places`."""
-        if not notionals:
-            return np.zeros(self.count)
-        rows = [self.places[name] for name in notionals]
-        lost: Floats = -(np.array(list(notionals.values())) @ self.returns[rows])
+        lost: Floats = -self._placed(notionals) @ self.returns
         return lost
+
+    def _placed(self, values: Mapping[str, float]) -> Floats:
+        placed = np.zeros(len(self.places))
+        for name, value in values.items():
+            placed[self.places[name]] = value
+        return placed
 
     def correlation(self, one: str, other: str) -> float | None:
         """None where the days of either are not known."""
@@ -55,12 +58,12 @@ class Scenarios:
 
     def mean_correlation(self, signs: Mapping[str, int]) -> float | None:
         """Of all pairs, each with the product of its signs; None where fewer than two of them are known."""
-        known = [name for name in signs if name in self.places]
+        known = {name: float(sign) for name, sign in signs.items() if name in self.places}
         if len(known) < 2:
             return None
-        rows, held = [self.places[name] for name in known], np.array([signs[name] for name in known], np.float64)
-        pairs = self.correlations[np.ix_(rows, rows)] * np.outer(held, held)
-        return float((pairs.sum() - np.trace(pairs)) / (len(known) * (len(known) - 1)))
+        held = self._placed(known)
+        every, own = held @ self.correlations @ held, (held * held) @ np.diagonal(self.correlations)
+        return float((every - own) / (len(known) * (len(known) - 1)))
 
 
 def aligned(days: Mapping[str, InstrumentDays], first: str, least: int) -> Scenarios | None:
