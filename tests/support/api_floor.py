@@ -55,12 +55,16 @@ class ApiFloor:
     """`get`, `send` and `ask` are requests of a person who is logged in, unless `token=""`."""
 
     def __init__(
-        self, directory: Path, settings: Settings | None = None, wrap: Callable[[Ports], Ports] | None = None
+        self,
+        directory: Path,
+        settings: Settings | None = None,
+        wrap: Callable[[Ports], Ports] | None = None,
+        beside: tuple[str, ...] = (),
     ) -> None:
         self.clock = VirtualClock(NOW_MS)
         self.floor = Floor(
             directory, settings or Settings.model_validate(SETTINGS), self.clock,
-            secret_defaults={PASSWORD_SECRET: HASH, KEY_SECRET: KEY}, stages=("dashboard", "api"),
+            secret_defaults={PASSWORD_SECRET: HASH, KEY_SECRET: KEY}, stages=("dashboard", "api", *beside),
             wrap=wrap,
         )  # fmt: skip
         apply_settings(self.floor.context("api"))

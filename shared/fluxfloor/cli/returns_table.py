@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from math import nan
 from pathlib import Path
@@ -12,6 +13,7 @@ from fluxfloor.errors import Misconfigured
 
 if TYPE_CHECKING:
     from fluxfloor.allocation import History
+    from fluxfloor.allocation.problem import Array
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -32,6 +34,15 @@ def read_histories(path: Path) -> list[History]:
         values = [_number(column[i], path, name, i + 2) for i in there]
         found.append(History(name, np.array([days[i] for i in there], np.int64), np.array(values, np.float64)))
     return found
+
+
+def together(histories: Sequence[History]) -> tuple[list[str], list[int], Array]:
+    """(names, days, returns (T, N)) of the days that all of them have."""
+    import numpy as np
+
+    days = sorted(set.intersection(*({int(day) for day in one.days} for one in histories)))
+    columns = [one.returns[np.searchsorted(one.days, days)] for one in histories]
+    return [one.name for one in histories], days, np.column_stack(columns)
 
 
 def _from_csv(path: Path) -> tuple[list[str], list[list[Any]]]:
@@ -83,4 +94,4 @@ def _number(value: Any, path: Path, name: str, row: int) -> float:
     raise Misconfigured(f"{path}, row {row}: {name} has {value!r}, which is no number; 1 % is written 0.01")
 
 
-__all__ = ["read_histories"]
+__all__ = ["read_histories", "together"]
