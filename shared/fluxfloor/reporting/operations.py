@@ -78,6 +78,8 @@ TOLD = OperationCounts(steps=1, kept=1)
 BESIDE = OperationCounts(reads=3, writes=3)
 # A decision looks at the weights in force and at the days of what is at stake, where it has not for ten minutes.
 KNOWN = OperationCounts(reads=3, rounds=1)
+# Whoever leaves looks whether an entry of his waits in the window.
+WINDOW = OperationCounts(reads=1, deletes=1)
 FACTS: dict[str, dict[str, dict[str, float]]] = {
     # Upper bounds: every signal becomes an order that is reported open and filled; a position is open at every bar.
     SIGNAL: {
@@ -130,7 +132,7 @@ def _flow(cause: str) -> dict[str, OperationCounts]:
         if cause == BAR and name == "features":
             done += BESIDE
         if cause == SIGNAL:
-            done += {"cerebro": KNOWN, "reconciliation": COMPARED, "alerts": TOLD}.get(name, OperationCounts())
+            done += {"cerebro": KNOWN + WINDOW, "reconciliation": COMPARED, "alerts": TOLD}.get(name, OperationCounts())
         flow[name] = done
     return {name: done for name, done in flow.items() if done != OperationCounts()}
 
