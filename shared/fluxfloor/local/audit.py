@@ -26,9 +26,14 @@ def count(store: Store, collection: str, **equals: Any) -> int:
 
 def facts(store: Store) -> Iterator[dict[str, Any]]:
     """Every committed fact of both databases, each database's by the time of its step. A page of them is in memory."""
+    for step in steps(store):
+        yield from step["facts"]
+
+
+def steps(store: Store) -> Iterator[dict[str, Any]]:
+    """Every committed step of both databases, each database's by its time."""
     for database in ("edge", "mode"):
-        for step in _steps(store, database):
-            yield from step["facts"]
+        yield from _steps(store, database)
 
 
 def _steps(store: Store, database: str) -> Iterator[dict[str, Any]]:
