@@ -49,6 +49,12 @@ class NewestQuery(Model):
     limit: Limit = 50
 
 
+class ShadowQuery(Model):
+    """Of the newest decisions, so many."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 200
+
+
 class TicketQuery(Model):
     ticket: str = Field(default="", max_length=1_000)
 

@@ -17,10 +17,12 @@ from fluxfloor.contracts.views import (
     ExportRecord,
     OrderRow,
     RiskRow,
+    ShadowDecision,
 )
 from fluxfloor.ports import Query
 from fluxfloor.reporting import why as stories
 from fluxfloor.reporting.panels import decision_panel, position_panel
+from fluxfloor.reporting.versions import Comparison, compare, profits
 from fluxfloor.topology import STAGES, TOPICS
 from fluxfloor.webapi import audit, journal
 from fluxfloor.webapi.paging import Paged, read_page
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Document)
 Simple = Asked[Nothing, Nothing]
 MANY = 500
+MOST_TRADES = 2_000  # the newest, to tell what a difference was worth
 
 
 def accounts(context: Context, _: Simple) -> answers.Accounts:
@@ -162,10 +165,28 @@ def policies(context: Context, _: Simple) -> answers.Policies:
 
 
 def policy(context: Context, asked: Simple) -> Policy:
-    found = context.read(Policy.key(asked.path["portfolio"]))
+    return _policy(context, asked.path["portfolio"])
+
+
+def _policy(context: Context, portfolio: str) -> Policy:
+    found = context.read(Policy.key(portfolio))
     if found is None:
         raise refusal(404, "no portfolio has this name", "path.portfolio", "take one from /v1/policies")
     return found
+
+
+def shadow(context: Context, asked: Asked[answers.ShadowQuery, Nothing]) -> Comparison:
+    """Entries that only the shadow takes are not valued here: that takes bars, which `fluxfloor cerebro shadow` has."""
+    found = _policy(context, asked.path["portfolio"])
+    rows = _newest(context, ShadowDecision, ("portfolio_id", found.id), "ts_event_ms", asked.query.limit)
+    trades = _newest(context, TradeRow, ("account_id", found.account_id), "exit_ms", MOST_TRADES)
+    return compare(rows, profits(row.trade for row in trades))
+
+
+def _newest(context: Context, kind: type[D], equals: tuple[str, str], order_by: str, limit: int) -> tuple[D, ...]:
+    name, value = equals
+    query = Query(kind.collection, ((name, "==", value),), order_by=order_by, descending=True, limit=limit)
+    return _decoded(kind, context.ports.store.query(query))
 
 
 def senders(context: Context, _: Simple) -> answers.Senders:

@@ -10,6 +10,7 @@ from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.contracts.weights import Allocation, AllocationStudy, Study, UploadedDays
 from fluxfloor.reporting.overview import HaltPanel, Overview
+from fluxfloor.reporting.versions import Comparison
 from fluxfloor.webapi.openapi import document
 from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
@@ -50,6 +51,9 @@ table.get("/v1/why/{id}", "The whole story of a signal, decision, order or trade
 table.get("/v1/audit", "Who did what, newest first", a.Audit, query=Paged)(reads.audit_log)
 table.get("/v1/policies", "The limits of every portfolio, and the presets", a.Policies)(reads.policies)
 table.get("/v1/policies/{portfolio}", "The limits of one portfolio", Policy)(reads.policy)
+table.get("/v1/policies/{portfolio}/shadow", "A shadow beside what is in force", Comparison, query=a.ShadowQuery)(
+    reads.shadow
+)
 table.get("/v1/senders", "Who may send signals", a.Senders)(reads.senders)
 table.get("/v1/topology", "Stages and topics", a.Topology)(reads.topology)
 table.get("/v1/openapi.json", "This description", None, public=True)(pages.openapi)

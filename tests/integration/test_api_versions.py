@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fluxfloor.contracts.decisions import Reason, Verdict
+from fluxfloor.contracts.events import TradeClosed
 from fluxfloor.contracts.policy import Policy, PolicyVersion
+from fluxfloor.contracts.state import TradeRow
+from fluxfloor.contracts.views import Answered, ShadowDecision
 from fluxfloor.errors import Misconfigured
 from fluxfloor.local import audit
 from fluxfloor.runtime.settings import Settings, load
 from fluxfloor.webapi.settled import apply_settings
 
-from tests.support.api_floor import SETTINGS, ApiFloor
+from tests.support.api_floor import NOW_MS, SETTINGS, ApiFloor
 
 TIGHT = {"limits": {"position_cap": "0.05"}}
 PORTFOLIO: dict[str, Any] = {"versions": {"tight": TIGHT, "wide": {"limits": {"position_cap": "0.3"}}}}
@@ -146,3 +151,36 @@ def test_other_settings_leave_in_force_what_a_person_has_chosen(tmp_path: Path, 
 def test_versions_that_can_not_be_are_refused_at_the_start(portfolio: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match=r"portfolios\.main"):
         load(overrides={"portfolios": {"main": portfolio}})
+
+
+# --- the shadow --------------------------------------------------------------------------------------------------
+
+
+def decided(name: str, active: int, shadow: int) -> ShadowDecision:
+    one, other = (
+        Answered(version=version, verdict=Verdict.ACCEPTED, reason=Reason.OK, lots=lots)
+        for version, lots in (("standard", active), ("tight", shadow))
+    )
+    return ShadowDecision(
+        id=f"d-{name}", portfolio_id="main", signal_id=name, strategy_id="trend", instrument_id="kraken:BTC/USDT",
+        active=one, shadow=other, ts_event_ms=NOW_MS,
+    )  # fmt: skip
+
+
+def traded(signal_id: str, profit: str) -> TradeRow:
+    trade = TradeClosed(
+        trade_id="t1", account_id="paper-main", instrument_id="kraken:BTC/USDT", strategy_id="trend", sender_id="floor",
+        direction="LONG", quantity=Decimal(1), entry_price=Decimal(100), exit_price=Decimal(112), entry_ms=NOW_MS,
+        exit_ms=NOW_MS, fees=Decimal(0), profit=Decimal(profit), return_fraction=Decimal("0.12"),
+        entry_signal_id=signal_id, exit_signal_id="out",
+    )  # fmt: skip
+    return TradeRow(id="t1", account_id="paper-main", exit_ms=NOW_MS, trade=trade)
+
+
+def test_a_shadow_is_read_beside_what_is_in_force_with_what_it_would_have_earned(house: ApiFloor) -> None:
+    house.put(decided("same", 5, 5), decided("half", 10, 5), decided("open", 4, 2), traded("half", "12"))
+    found = house.get("/v1/policies/main/shadow").json
+    assert (found["decided"], found["agreed"], found["differed"], found["unvalued"]) == (3, 1, 2, 1)
+    assert (found["earned"], found["would_have_earned"], found["gained"]) == ("12", "6", "-6")
+    assert house.get("/v1/policies/main/shadow?limit=1").json["decided"] == 1
+    assert house.get("/v1/policies/nobody/shadow").status == 404

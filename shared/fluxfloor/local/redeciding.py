@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from fluxfloor.contracts.events import DecisionMade, TimerFired
@@ -70,9 +71,8 @@ def redecide(store: Store, settings: Settings, other: Overrides | str | None = N
     if any(cause.step.versions.get("settings") not in (None, settings.digest()) for cause in causes):
         result.notes.add("the settings differ from those that some steps were decided with")
     waiting: list[Cause] = []
-    for cause in causes:
-        waiting.append(cause)
-        waiting = _take_ready(waiting, world, runner, result)
+    for _, together in groupby(causes, key=lambda cause: cause.step.at_ms):
+        waiting = _take_ready([*waiting, *together], world, runner, result)
     for cause in waiting:
         result.left_out.append(_about(cause.step, f"{world.lacking(cause.step)} was made by no step of this journal"))
     result.shadows = world.shadows
@@ -80,9 +80,12 @@ def redecide(store: Store, settings: Settings, other: Overrides | str | None = N
 
 
 def _take_ready(waiting: list[Cause], world: World, runner: Runner, result: Redecided) -> list[Cause]:
-    """Takes those whose documents are there, again and again while that makes others ready; returns the rest."""
+    """Takes those whose documents are there, again and again while that makes others ready; returns the rest. What
+    stood on a document that has come or gone meanwhile, in the same millisecond, is taken when nothing else can be."""
     while True:
-        ready = next((cause for cause in waiting if world.lacking(cause.step) is None), None)
+        now = (cause for cause in waiting if world.lacking(cause.step) is None)
+        then = (cause for cause in waiting if world.lacking(cause.step, ever=True) is None)
+        ready = next(now, None) or next(then, None)
         if ready is None:
             return waiting
         waiting = [cause for cause in waiting if cause is not ready]
@@ -181,19 +184,24 @@ class World:
         self._now: dict[Ref, int] = {}  # the version there is; 0 where it was deleted
         self._shares = _shares(store)
         self._policies: dict[str, list[Policy]] = _policies(store)
+        every = {name for policies in self._policies.values() for item in policies for name in item.versions}
+        if isinstance(other, str) and other not in every:
+            raise Misconfigured(f"no policy has a version {other!r}; there are {', '.join(sorted(every)) or 'none'}")
         self.taken: Data | None = None
         self.shadows: list[ShadowDecision] = []
 
     def turn_to(self, step: Step) -> None:
         self._step, self.taken = step, None
 
-    def lacking(self, step: Step) -> str | None:
-        """A version that the step stood on and that no step has made yet."""
+    def lacking(self, step: Step, ever: bool = False) -> str | None:
+        """A version that the step stood on and that no step has made yet. Unless `ever`, a document that is gone by now
+        lacks all of its versions, and one that is there its absence."""
         for name, version in step.read.items():
             ref = _ref(name)
             if ref.collection not in OWN:
                 continue
-            there = not self._now.get(ref, 0) if version == 0 else version in self._made.get(ref, {})
+            here = bool(self._now.get(ref, 0))
+            there = (ever or not here) if version == 0 else (ever or here) and version in self._made.get(ref, {})
             if not there:
                 return f"version {version} of {name}"
         return None
@@ -231,21 +239,15 @@ class World:
     def _with_other(self, policy: Policy) -> Policy:
         if self._other is None:
             return policy.model_copy(update={"shadow": None})
-        if isinstance(self._other, str):
-            versions = next(
-                (
-                    item.versions
-                    for item in [policy, *reversed(self._policies[policy.id])]
-                    if self._other in item.versions
-                ),
-                None,
-            )
-            if versions is None:
-                raise Misconfigured(f"{policy.id} has no version {self._other!r}")
-            limits = versions[self._other]
-        else:
-            limits = Limits.model_validate({**policy.limits.model_dump(), **self._other})
+        limits = self._named(policy, self._other) if isinstance(self._other, str) else _changed(policy, self._other)
+        if limits is None:
+            return policy.model_copy(update={"shadow": None})
         return policy.model_copy(update={"versions": {**policy.versions, OTHER: limits}, "shadow": OTHER})
+
+    def _named(self, policy: Policy, name: str) -> Limits | None:
+        """As the policy itself has them, else as a later one of the portfolio had."""
+        known = [policy, *reversed(self._policies[policy.id])]
+        return next((item.versions[name] for item in known if name in item.versions), None)
 
     def _allocation(self, portfolio: str) -> Data | None:
         """The weights that were in force at the time."""
@@ -280,7 +282,6 @@ class World:
                 self._made.setdefault(ref, {})[data["version"]] = data
                 self._now[ref] = data["version"]
         for ref in commit.deletes:
-            self._made.pop(ref, None)
             self._now[ref] = 0
 
     def patch(self, ref: Ref, fields: Data) -> None:
@@ -293,6 +294,10 @@ class Nowhere:
     def publish(self, facts: Sequence[Fact]) -> None: ...
 
     def set(self, timers: Sequence[Timer]) -> None: ...
+
+
+def _changed(policy: Policy, overrides: Overrides) -> Limits:
+    return Limits.model_validate({**policy.limits.model_dump(), **overrides})
 
 
 def _policies(store: Store) -> dict[str, list[Policy]]:
