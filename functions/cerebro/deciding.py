@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxfloor.cerebro import beside
+from fluxfloor.cerebro import beside, several
 from fluxfloor.cerebro import decide as cerebro
 from fluxfloor.cerebro import window as windows
 from fluxfloor.cerebro.case import Case
@@ -66,7 +66,7 @@ def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Wo
     rules, style = _rules(scored.signal, ground, work), _style(scored.signal, work.settings)
 
     def under(policy: Policy | None) -> Decided:
-        knowledge = knowing.known(work, book, policy, scored.signal.leg.instrument_id)
+        knowledge = knowing.known(work, book, policy, scored.signal)
         return cerebro.decide(scored, book, policy, ground.halts, rules, work.now_ms, style, knowledge=knowledge)
 
     decided = under(ground.policy)
@@ -82,21 +82,28 @@ def tell(decided: Decided, work: Work, because: Fact | None = None) -> None:
 
 
 def _waits(scored: SignalScored, ground: Ground, work: Work) -> bool:
-    """A target only where it leads into a position: what may lead out of one never waits."""
+    """A target only where all of it leads into positions: what may lead out of one never waits."""
     signal, policy = scored.signal, ground.policy
     if signal.action is Action.EXIT or policy is None or not windows.waits(scored, policy.limits, work.now_ms):
         return False
     rules = _rules(signal, ground, work)
-    if signal.action is Action.ENTRY or ground.book is None or signal.leg.instrument_id not in rules:
+    if (
+        signal.action is Action.ENTRY
+        or ground.book is None
+        or not {leg.instrument_id for leg in signal.legs} <= rules.keys()
+    ):
         return signal.action is Action.ENTRY
-    style = _style(signal, work.settings)
-    return windows.enters(Case(scored, ground.book, policy, ground.halts, rules, style, work.now_ms))
+    book, style = ground.book, _style(signal, work.settings)
+    return all(
+        windows.enters(Case(part, book, policy, ground.halts, rules, style, work.now_ms))
+        for part in several.parts(scored)
+    )
 
 
 def _rules(signal: Signal, ground: Ground, work: Work) -> dict[str, Instrument]:
     """Of all that is in the book and of what the signal wants."""
-    own = risk.rules_of(work, signal.leg.instrument_id)
-    return ground.rules if own is None else {**ground.rules, own.instrument_id: own}
+    own = [risk.rules_of(work, leg.instrument_id) for leg in signal.legs]
+    return {**ground.rules, **{rules.instrument_id: rules for rules in own if rules is not None}}
 
 
 def _style(signal: Signal, settings: Settings) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro.knowledge import Knowledge, fewest_days
 from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.weights import Allocation, InstrumentDays
 from fluxfloor.runtime.work import Work
@@ -19,15 +20,16 @@ KEPT = 64  # alignments; about 0.2 MB each for twenty instruments
 _kept: OrderedDict[tuple[Any, ...], tuple[tuple[InstrumentDays, ...], Scenarios | None]] = OrderedDict()
 
 
-def known(work: Work, book: RiskBook | None, policy: Policy | None, instrument_id: str) -> Knowledge:
-    """For a signal in that instrument. One round of reads, and none while the process remembers."""
+def known(work: Work, book: RiskBook | None, policy: Policy | None, signal: Signal) -> Knowledge:
+    """For all legs of the signal. One round of reads, and none while the process remembers."""
     if book is None or policy is None:
         return Knowledge()
-    names = sorted({instrument_id, *(item.instrument_id for item in books.contents(book))})
+    wanted = sorted(leg.instrument_id for leg in signal.legs)
+    names = sorted({*wanted, *(item.instrument_id for item in books.contents(book))})
     allocation, *days = work.references([Allocation.key(book.id), *map(InstrumentDays.key, names)])
     found = {name: item for name, item in zip(names, days, strict=True) if item is not None}
     least = fewest_days(float(policy.limits.cvar_alpha))
-    return Knowledge(allocation, _aligned(found, instrument_id, least) if found else None)
+    return Knowledge(allocation, _aligned(found, wanted[0], least) if found else None)
 
 
 def _aligned(days: dict[str, InstrumentDays], first: str, least: int) -> Scenarios | None:

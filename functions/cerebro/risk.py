@@ -51,6 +51,8 @@ def release(reported: ExecutionReported, work: Work) -> None:
         book, intents = guard.leave_filled(reserved, report, book, rules, cause, work.now_ms)
         _request(work, intents)
         book = _flattened(work, book, tuple(halts))
+    missing = guard.leg_missing(report, book, rules, work.now_ms)
+    work.emit(*([missing] if missing is not None else []))
     work.write(book)
 
 

@@ -70,14 +70,11 @@ def _with_rules(ground: deciding.Ground, window: EntryWindow, work: Work) -> dec
 
 
 def _at_present(window: EntryWindow, work: Work) -> list[Waiting]:
-    """Each against the newest quote of its instrument, verified like everything else."""
-    names = sorted({item.scored.signal.leg.instrument_id for item in window.waiting})
-    quotes = dict(zip(names, work.read_all([QuoteState.key(name) for name in names]), strict=True))
-    return [
-        item.model_copy(update={"scored": windows.at_present(item.scored, known.quote if known else None)})
-        for item in window.waiting
-        for known in [quotes[item.scored.signal.leg.instrument_id]]
-    ]
+    """Each against the newest quotes of its instruments, verified like everything else."""
+    names = sorted({leg.instrument_id for item in window.waiting for leg in item.scored.signal.legs})
+    found = zip(names, work.read_all([QuoteState.key(name) for name in names]), strict=True)
+    quotes = {name: known.quote for name, known in found if known}
+    return [item.model_copy(update={"scored": windows.all_at_present(item.scored, quotes)}) for item in window.waiting]
 
 
 def _put_back(window: EntryWindow, left: tuple[Waiting, ...], work: Work) -> None:

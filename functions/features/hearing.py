@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from fluxfloor.errors import RetryLater
 from fluxfloor.features import positions, together
 from fluxfloor.features.beside import TIMEFRAMES, beside, volume_mean
 from fluxfloor.features.noise import NoiseFilter
-from fluxfloor.features.scoring import score
+from fluxfloor.features.scoring import score, score_leg
 from fluxfloor.features.second_opinion import Asked, opinion
 from fluxfloor.features.speak import Around, Voice, hear, voices
 from fluxfloor.features.together import at, due
@@ -105,18 +106,27 @@ def _watched(settings: Settings) -> tuple[str, ...]:
 
 
 def score_signal(received: SignalReceived, work: Work) -> None:
-    instrument_id, settings = received.signal.leg.instrument_id, work.settings
-    keys: list[Key[Any]] = [QuoteState.key(instrument_id), FeatureRow.key(instrument_id), Stances.key(instrument_id)]
+    """All that is looked at of all its legs, in one round."""
+    signal, settings = received.signal, work.settings
+    names = [leg.instrument_id for leg in signal.legs]
+    keys: list[Key[Any]] = [kind.key(name) for name in names for kind in (QuoteState, FeatureRow, Stances)]
     correlation = [AssetCorrelation.key(settings.market.exchange)] if _watched(settings) else []
-    quoted, row, stances, *known = work.read_all([*keys, *correlation])
-    market = at(known[0], row.close_ms, TIMEFRAME_MS[settings.market.traded_timeframe]) if row and known else {}
-    work.emit(score(received.signal, quoted.quote if quoted else None, row, stances, market))
+    found = work.read_all([*keys, *correlation])
+    known = found[len(keys) :]
+
+    def of(place: int) -> tuple[Quote | None, FeatureRow | None, Stances | None, Mapping[str, float]]:
+        quoted, row, stances = found[3 * place : 3 * place + 3]
+        market = at(known[0], row.close_ms, TIMEFRAME_MS[settings.market.traded_timeframe]) if row and known else {}
+        return quoted.quote if quoted else None, row, stances, market
+
+    others = {name: score_leg(signal, *of(place)) for place, name in enumerate(names) if place}
+    work.emit(score(signal, *of(0), others))
 
 
 def follow_decision(made: DecisionMade, work: Work) -> None:
-    (stances,) = work.read(Stances.key(made.decision.instrument_id))
-    before = stances or Stances(id=made.decision.instrument_id)
-    work.write(positions.apply_decision(before, made.decision))
+    parts = {part.instrument_id: part for part in made.decision.parts()}
+    for (name, part), stances in zip(parts.items(), work.read_all([*map(Stances.key, parts)]), strict=True):
+        work.write(positions.apply_decision(stances or Stances(id=name), part))
 
 
 def follow_execution(reported: ExecutionReported, work: Work) -> None:

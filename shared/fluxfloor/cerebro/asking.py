@@ -28,7 +28,8 @@ def _knowledge(scored: SignalScored, case: SizingCase) -> Knowledge:
     from fluxfloor.cerebro.scenarios import aligned
 
     least = fewest_days(float(case.policy.limits.cvar_alpha))
-    at_stake = {scored.signal.leg.instrument_id, *(item.instrument_id for item in case.book.positions.values())}
+    wanted = sorted(leg.instrument_id for leg in scored.signal.legs)
+    at_stake = {*wanted, *(item.instrument_id for item in case.book.positions.values())}
     at_stake.update(item.instrument_id for item in case.book.reservations.values())
     found = {name: days[name] for name in sorted(at_stake & days.keys())}
-    return Knowledge(case.allocation, aligned(found, scored.signal.leg.instrument_id, least) if found else None)
+    return Knowledge(case.allocation, aligned(found, wanted[0], least) if found else None)

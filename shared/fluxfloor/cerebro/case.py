@@ -29,6 +29,7 @@ class Case:
     style: str  # what kind of strategy speaks: its plug-in, where it is one of the floor's own
     now_ms: int
     knowledge: Knowledge = NOTHING_KNOWN
+    place: int = 0  # of its leg among those of the signal
 
     @property
     def signal(self) -> Signal:

@@ -31,9 +31,7 @@ class Refusal(Exception):
 
 
 def understood(signal: Signal) -> None:
-    """One leg, and a size that fits the action."""
-    if len(signal.legs) > 1:
-        raise Refusal(Reason.UNSUPPORTED, "signals of several legs are not traded: half of a pair is worse than none")
+    """A size that fits the action."""
     size = signal.leg.size
     if size is not None and size.kind is SizeKind.FRACTION and signal.action is not Action.EXIT:
         raise Refusal(Reason.UNSUPPORTED, f"a fraction of what is held says nothing about an {signal.action}")

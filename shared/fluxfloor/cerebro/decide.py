@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import checks, explain
+from fluxfloor.cerebro import checks, explain, several
 from fluxfloor.cerebro.case import Case, wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized, enter
 from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.cerebro.leaving import Leaving, leave
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.decisions import Decision, Reason, Verdict
+from fluxfloor.contracts.decisions import Decision, LegDecision, Reason, Verdict
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import exact
@@ -44,15 +44,20 @@ def decide(
     *,
     knowledge: Knowledge = NOTHING_KNOWN,
 ) -> Decided:
-    """`instruments` holds the rules of the signal's instrument, if it is known, and of everything in the book, by id.
+    """`instruments` holds the rules of the signal's instruments, as far as known, and of everything in the book, by id.
 
     `style` is what kind of strategy speaks (its plug-in); by default its id tells. `knowledge` is what else is known,
     by default nothing. Raises RetryLater where another signal, stated together with this one, has to be decided first.
     """
     book = books.rolled(book, now_ms) if book is not None else None
-    known = instruments.get(scored.signal.leg.instrument_id)
+    parts = several.parts(scored)
+    known = instruments.get(parts[0].signal.leg.instrument_id)
+    kind = style or scored.signal.strategy_id
     try:
-        case = _case(scored, book, policy, halts, instruments, style or scored.signal.strategy_id, now_ms, knowledge)
+        cases = [_case(part, book, policy, halts, instruments, kind, now_ms, knowledge) for part in parts]
+        if len(cases) > 1:
+            return _together(scored.signal, cases)
+        (case,) = cases
         checks.understood(case.signal)
         wish = wanted(case)
         if wish.action is Action.EXIT:
@@ -80,6 +85,58 @@ def _case(
     if scored.signal.leg.instrument_id not in instruments:
         raise Refusal(Reason.UNKNOWN_INSTRUMENT, f"{scored.signal.leg.instrument_id} is in no venue's catalog")
     return Case(scored, book, policy, halts, instruments, style, now_ms, knowledge)
+
+
+# --- several legs ------------------------------------------------------------------------------------------------
+
+
+def _together(signal: Signal, cases: list[Case]) -> Decided:
+    """One answer to all legs, in the order of their instruments' ids."""
+    if len({case.leg.instrument_id for case in cases}) < len(cases):
+        raise Refusal(Reason.UNSUPPORTED, "two legs are of the same instrument: send them as one")
+    cases = [replace(case, place=place) for place, case in enumerate(cases)]
+    found = several.outcomes(cases)
+    made, book = [], cases[0].book
+    for case, outcome in zip(cases, found, strict=True):
+        made.append(_outcome(replace(case, book=book), outcome))
+        book = made[-1].book or book
+    legs = tuple(_leg(item.decision) for item in made)
+    done = [item for item in made if item.decision.verdict is Verdict.ACCEPTED]
+    if not done:
+        return _none(signal, cases, found, legs)
+    others = [item.decision.text for item in made if item not in done]
+    intents = tuple(intent for item in done for intent in item.intents)
+    told = {
+        "legs": legs, "intent_ids": tuple(intent.intent_id for intent in intents),
+        "text": explain.together([item.decision.text for item in done], others),
+    }  # fmt: skip
+    return Decided(done[0].decision.model_copy(update=told), book, intents)
+
+
+def _outcome(case: Case, outcome: several.Outcome) -> Decided:
+    if isinstance(outcome, Sized):
+        return _entered(case, outcome)
+    if isinstance(outcome, Leaving):
+        return _left(case, outcome)
+    return Decided(refused(case.scored, case.book, case.policy, case.rules, outcome, case.now_ms), case.book)
+
+
+def _none(signal: Signal, cases: list[Case], found: list[several.Outcome], legs: tuple[LegDecision, ...]) -> Decided:
+    """Nothing trades: the reason is that of the leg that the others fell with, or had nothing to do."""
+    why = [(case, item) for case, item in zip(cases, found, strict=True) if isinstance(item, Refusal)]
+    case, refusal = min(why, key=lambda both: _HARMLESS.get(both[1].reason, 0))
+    named = Refusal(refusal.reason, f"{case.rules.symbol}: {refusal.message}", refusal.limits, refusal.slippage)
+    decision = refused(case.scored, case.book, case.policy, None, named, case.now_ms)
+    text = explain.refused(signal, None, named)
+    return Decided(decision.model_copy(update={"legs": legs, "text": text}), case.book)
+
+
+_HARMLESS = {Reason.AT_TARGET: 1, Reason.NOTHING_TO_EXIT: 1, Reason.OK: 2}
+
+
+def _leg(decision: Decision) -> LegDecision:
+    told = {name: getattr(decision, name) for name in LegDecision.model_fields if name != "intent_id"}
+    return LegDecision(**told, intent_id=next(iter(decision.intent_ids), None))
 
 
 # --- the answer --------------------------------------------------------------------------------------------------

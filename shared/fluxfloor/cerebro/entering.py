@@ -12,7 +12,7 @@ from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entry import Entry
 from fluxfloor.cerebro.factors import REVERTS
-from fluxfloor.cerebro.limits import waterfall
+from fluxfloor.cerebro.limits import Sizing, waterfall
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.decisions import Limit, Reason, Tail
 from fluxfloor.contracts.instruments import Instrument, Quote
@@ -36,8 +36,37 @@ class Sized:
     tail: Tail | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry that may be sized: checked and priced, its `leg` as it is to be ordered. Prices in ticks."""
+
+    case: Case
+    leg: Leg
+    entry: Entry
+    slipped: checks.Slippage
+    alpha: Decimal
+    target: int | None
+    mid: int
+
+    def intent(self, lots: int, with_legs: tuple[str, ...] = ()) -> OrderIntent:
+        return _intent(self, lots, with_legs)
+
+    def sized(self, sizing: Sizing, lots: int, with_legs: tuple[str, ...] = ()) -> Sized:
+        """With `lots`, which `sizing` allows; raises Refusal where the venue takes no order as small as that."""
+        prices = self.entry.prices
+        lots, steps = _at_least(self.case.rules, prices, lots, (self.slipped.limit, *sizing.steps))
+        return Sized(self.intent(lots, with_legs), prices, steps, self.alpha, self.slipped.share, sizing.tail)
+
+
 def enter(case: Case, wish: Wanted) -> Sized:
     """Raises Refusal, and RetryLater where an entry has overtaken the exit that makes room for it."""
+    prepared = prepare(case, wish)
+    sizing = waterfall(prepared.entry)
+    return prepared.sized(sizing, sizing.lots)
+
+
+def prepare(case: Case, wish: Wanted) -> Prepared:
+    """All that comes before the size. Raises like `enter`."""
     rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
     checks.halted(case.halts)
     checks.tradable(wish.direction, case.book, rules)
@@ -52,10 +81,8 @@ def enter(case: Case, wish: Wanted) -> Sized:
     if books.drawdown(case.book) >= limits.drawdown_halves:
         stop = pricing.tightened(stop, long, prices, limits.drawdown_stop)
     target = pricing.take_profit_ticks(leg, long, prices, rules)
-    sized = waterfall(_entry(case, wish, long, prices, stop, quote))
-    lots, steps = _at_least(rules, prices, sized.lots, (slipped.limit, *sized.steps))
-    intent = _intent(case, leg, long, lots, prices, stop, target, max(1, rules.ticks(quote.mid)))
-    return Sized(intent, prices, steps, alpha, slipped.share, sized.tail)
+    entry = _entry(case, wish, long, prices, stop, quote)
+    return Prepared(case, leg, entry, slipped, alpha, target, max(1, rules.ticks(quote.mid)))
 
 
 def _entry(case: Case, wish: Wanted, long: bool, prices: pricing.Prices, stop: int, quote: Quote) -> Entry:
@@ -92,22 +119,22 @@ def _at_least(
     if lots >= least:
         return lots, steps
     bound = next(limit for limit in steps if limit.binding)
-    name = words.LIMITS.get(Reason(bound.name))
+    name = words.limit(bound.name)
     if lots:
         message = f"{name} leaves only {words.quantity(lots, rules)}, and {takes} ({bound.note})"
         raise Refusal(Reason.MIN_NOTIONAL, message, steps)
     raise Refusal(Reason(bound.name), f"{name} leaves no room: {bound.note}" if name else bound.note, steps)
 
 
-def _intent(
-    case: Case, leg: Leg, long: bool, lots: int, prices: pricing.Prices, stop: int, target: int | None, mid_ticks: int
-) -> OrderIntent:
+def _intent(prepared: Prepared, lots: int, with_legs: tuple[str, ...]) -> OrderIntent:
+    case, entry, prices = prepared.case, prepared.entry, prepared.entry.prices
     signal = case.signal
     return OrderIntent(
-        intent_id=ids.intent_id(signal.signal_id, 0, Purpose.ENTRY), signal_id=signal.signal_id,
+        intent_id=ids.intent_id(signal.signal_id, case.place, Purpose.ENTRY), signal_id=signal.signal_id,
         portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.ENTRY,
-        side=Side.BUY if long else Side.SELL, lots=lots, order_type=leg.order_type, limit_ticks=prices.limit,
-        trigger_ticks=prices.trigger, stop_loss_ticks=stop, take_profit_ticks=target, arrival_ticks=mid_ticks,
-        requested_ms=case.now_ms, expires_ms=signal.expires_ms, tag=signal.tag,
+        side=Side.BUY if entry.long else Side.SELL, lots=lots, order_type=prepared.leg.order_type,
+        limit_ticks=prices.limit, trigger_ticks=prices.trigger, stop_loss_ticks=entry.stop_ticks,
+        take_profit_ticks=prepared.target, arrival_ticks=prepared.mid, requested_ms=case.now_ms,
+        expires_ms=signal.expires_ms, tag=signal.tag, with_legs=with_legs,
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from fluxfloor.cerebro import words
 from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized
 from fluxfloor.cerebro.leaving import Leaving
-from fluxfloor.contracts.decisions import Decision, Reason
+from fluxfloor.contracts.decisions import Decision
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderIntent
 from fluxfloor.contracts.signals import Direction, OrderType, Signal
@@ -25,7 +27,7 @@ def entered(case: Case, sized: Sized) -> str:
     if intent.take_profit_ticks:
         parts.append(f"take-profit at {words.price(rules.price(intent.take_profit_ticks))}")
     bound = next(step for step in sized.steps if step.binding)
-    parts.append(f"limited by {words.LIMITS[Reason(bound.name)]}: {bound.note}")
+    parts.append(f"limited by {words.limit(bound.name)}: {bound.note}")
     return "; ".join(parts)[:MAX_TEXT]
 
 
@@ -47,7 +49,16 @@ def refused(signal: Signal, rules: Instrument | None, refusal: Refusal) -> str:
     """ "REFUSED ENTRY LONG BTC/USDT of trend: the position cap leaves no room: of 1,500 USDT allowed …" """
     symbol = rules.symbol if rules else signal.leg.instrument_id
     side = "" if signal.leg.direction is Direction.FLAT else f" {signal.leg.direction}"
-    return f"REFUSED {signal.action}{side} {symbol} of {signal.strategy_id}: {refusal.message}"[:MAX_TEXT]
+    what = f"{side} {symbol}" if len(signal.legs) == 1 else f" of {len(signal.legs)} legs"
+    return f"REFUSED {signal.action}{what} of {signal.strategy_id}: {refusal.message}"[:MAX_TEXT]
+
+
+def together(done: Sequence[str], others: Sequence[str]) -> str:
+    """ "2 legs together: BUY …; and SELL …; REFUSED …" """
+    legs = f"{len(done) + len(others)} legs: " if others else f"{len(done)} legs together: "
+    room = (MAX_TEXT - len(legs)) // (len(done) + len(others)) - len("; and ")
+    shown = [text if len(text) <= room else f"{text[: room - 1]}…" for text in (*done, *others)]
+    return legs + "; and ".join(shown)
 
 
 def because(signal: Signal) -> str:
@@ -79,9 +90,18 @@ def _stop(intent: OrderIntent, sized: Sized, rules: Instrument) -> str:
     return f"stop at {words.price(rules.price(stop))}, {words.percent(share)} away"
 
 
-def waterfall(decision: Decision, rules: Instrument | None) -> list[str]:
-    """The decision's sentence, one line for every limit, and the tail. "▶" marks what bound, "✗" what refused."""
+def waterfall(decision: Decision, rules: Mapping[str, Instrument]) -> list[str]:
+    """The decision's sentence, one line for every limit of every leg, and the tail. "▶" marks what bound, "✗" what
+    refused."""
     lines = [decision.text]
+    for part in decision.parts():
+        lines += [f"{part.instrument_id}:"] * bool(decision.legs)
+        lines += _steps(part, rules.get(part.instrument_id))
+    return lines
+
+
+def _steps(decision: Decision, rules: Instrument | None) -> list[str]:
+    lines = []
     for step in decision.waterfall:
         mark = "✗" if not step.passed else "▶" if step.binding else " "
         allows = "" if step.allows_lots is None else words.quantity(step.allows_lots, rules) if rules else ""

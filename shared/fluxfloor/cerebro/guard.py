@@ -96,6 +96,26 @@ def leave_filled(
     return books.reserve(book, intent, rules, intent.arrival_ticks), (intent,)
 
 
+def leg_missing(report: OrderReport, book: RiskBook, rules: Instrument, now_ms: int) -> RiskRaised | None:
+    """An entry that was to go with others has ended with less than all of its lots, and others of them stand: held, or
+    still on their way in. They are left to their stops; whether half of it is wanted, a person or the sender says."""
+    intent = report.intent
+    if not report.state.terminal or intent.purpose is not Purpose.ENTRY or report.filled_lots >= intent.lots:
+        return None
+    own = {(item.strategy_id, item.instrument_id) for item in books.contents(book)}
+    standing = [name for name in intent.with_legs if (intent.strategy_id, name) in own]
+    if not standing:
+        return None
+    got, asked = words.quantity(report.filled_lots, rules), words.quantity(intent.lots, rules)
+    text = f"{intent.strategy_id}: the leg {rules.symbol} ended {report.state.lower()} with {got} of {asked}"
+    return RiskRaised(
+        kind="leg_missing", scope=book.id, severity=Severity.WARNING,
+        message=f"{text}, and {words.listed(standing)} stands without it, protected by its own stop",
+        details={"signal": intent.signal_id, "intent": intent.intent_id, "instrument": intent.instrument_id},
+        ts_event_ms=now_ms,
+    )  # fmt: skip
+
+
 def _exit_of(
     position: BookPosition, lots: int, book: RiskBook, rules: Instrument, purpose: Purpose, signal_id: str, cause: str,
     now_ms: int,

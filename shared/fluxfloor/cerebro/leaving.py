@@ -97,7 +97,7 @@ def _intent(case: Case, side: Side, lots: int, price_ticks: int) -> OrderIntent:
     """At the market, and with no expiry: it is wanted until it is done."""
     signal = case.signal
     return OrderIntent(
-        intent_id=ids.intent_id(signal.signal_id, 0, Purpose.EXIT), signal_id=signal.signal_id,
+        intent_id=ids.intent_id(signal.signal_id, case.place, Purpose.EXIT), signal_id=signal.signal_id,
         portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.EXIT, side=side, lots=lots,
         arrival_ticks=price_ticks, requested_ms=case.now_ms, tag=signal.tag,

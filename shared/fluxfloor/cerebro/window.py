@@ -6,7 +6,7 @@ entries of a bar wait for each other for a moment and are then decided in one or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from fluxfloor.errors import RetryLater
 
 LATE_MS = 10_000  # an entry that comes so long after its time has waited somewhere, most likely with others
 OVERDUE_MS = 10_000  # a timer that is later than this is taken for lost
-MOST_WAITING = 60  # entries; one commit has to take what all of them come to
+MOST_WAITING = 60  # legs of entries; one commit has to take what all of them come to
 ZERO = Decimal(0)
 Decide = Callable[[SignalScored, RiskBook | None], Decided]
 
@@ -56,25 +56,31 @@ def joined(window: EntryWindow | None, entry: Waiting, policy: Policy, now_ms: i
     if window is None:
         closes_ms = now_ms + policy.limits.joint_window_ms
         return EntryWindow(id=policy.id, closes_ms=closes_ms, waiting=(entry,)), True
-    if len(window.waiting) >= MOST_WAITING:
+    legs = sum(len(item.scored.signal.legs) for item in window.waiting)
+    if legs >= MOST_WAITING:
         raise RetryLater(f"{len(window.waiting)} entries of {policy.id} are about to be decided")
-    closes_ms = window.closes_ms
-    if len(window.waiting) + 1 == MOST_WAITING:
+    closes_ms, full = window.closes_ms, legs + len(entry.scored.signal.legs) >= MOST_WAITING
+    if full:
         closes_ms = min(closes_ms, now_ms)
     elif now_ms > closes_ms + OVERDUE_MS:
         closes_ms = now_ms + policy.limits.joint_window_ms
     joined = window.model_copy(update={"waiting": (*window.waiting, entry), "closes_ms": closes_ms})
-    return joined, closes_ms != window.closes_ms or len(joined.waiting) == MOST_WAITING
+    return joined, closes_ms != window.closes_ms or full
 
 
 # --- who is called off -------------------------------------------------------------------------------------------
 
 
 def leaves(signal: Signal) -> bool:
-    """Does it want out, whatever the book says?"""
-    leg = signal.leg
-    to_flat = leg.direction is Direction.FLAT or (leg.size is not None and not leg.size.value)
-    return signal.action is Action.EXIT or (signal.action is Action.TARGET and to_flat)
+    """Does any leg of it want out, whatever the book says?"""
+    return any(True for _ in _leaving(signal))
+
+
+def _leaving(signal: Signal) -> Iterator[Leg]:
+    for leg in signal.legs:
+        to_flat = leg.direction is Direction.FLAT or (leg.size is not None and not leg.size.value)
+        if signal.action is Action.EXIT or (signal.action is Action.TARGET and to_flat):
+            yield leg
 
 
 def called_off(window: EntryWindow, leaving: Signal) -> tuple[Waiting, ...]:
@@ -84,9 +90,14 @@ def called_off(window: EntryWindow, leaving: Signal) -> tuple[Waiting, ...]:
 
 
 def _undone(entry: Signal, leaving: Signal) -> bool:
-    same = (entry.strategy_id, entry.leg.instrument_id) == (leaving.strategy_id, leaving.leg.instrument_id)
-    side = leaving.leg.direction in (Direction.FLAT, entry.leg.direction)
-    return same and side and entry.ts_event_ms < leaving.ts_event_ms
+    """Of several legs none is left where one would be taken out again."""
+    if entry.strategy_id != leaving.strategy_id or entry.ts_event_ms >= leaving.ts_event_ms:
+        return False
+    return any(
+        leg.instrument_id == other.instrument_id and other.direction in (Direction.FLAT, leg.direction)
+        for leg in entry.legs
+        for other in _leaving(leaving)
+    )
 
 
 def withdrawn(
@@ -166,6 +177,21 @@ def decide_together(entries: Iterable[Waiting], book: RiskBook | None, limits: L
 
 def at_present(scored: SignalScored, quote: Quote | None) -> SignalScored:
     """With the newest quote there is: what it was scored with may be from before an outage."""
-    if quote is None or (scored.quote is not None and scored.quote.ts_event_ms >= quote.ts_event_ms):
-        return scored
-    return scored.model_copy(update={"quote": quote})
+    newest = _newest(scored.quote, quote)
+    return scored if newest is scored.quote else scored.model_copy(update={"quote": newest})
+
+
+def all_at_present(scored: SignalScored, quotes: Mapping[str, Quote]) -> SignalScored:
+    """The same of every leg; `quotes` by instrument."""
+    others = {
+        name: item.model_copy(update={"quote": _newest(item.quote, quotes.get(name))})
+        for name, item in scored.others.items()
+    }
+    now = at_present(scored, quotes.get(scored.signal.leg.instrument_id))
+    return now.model_copy(update={"others": others}) if others else now
+
+
+def _newest(seen: Quote | None, quote: Quote | None) -> Quote | None:
+    if quote is None or (seen is not None and seen.ts_event_ms >= quote.ts_event_ms):
+        return seen
+    return quote

@@ -25,7 +25,13 @@ LIMITS = {
     Reason.DRAWDOWN: "the drawdown",
 }
 """What a person calls the limits that give a size."""
+LEGS = "legs"  # the step of a waterfall that says what the other legs of a signal leave
 READ_DIGITS = 6  # significant digits of a quantity
+
+
+def limit(name: str) -> str | None:
+    """What a person calls a step that gives a size; None of one that does not."""
+    return "the other legs" if name == LEGS else LIMITS.get(Reason(name))
 
 
 def grouped(value: Decimal) -> str:

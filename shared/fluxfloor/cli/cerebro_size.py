@@ -36,7 +36,7 @@ def size(
     if as_json:
         typer.echo(decision.model_dump_json())
         return
-    for line in explain.waterfall(decision, asking.rules_of(case).get(decision.instrument_id)):
+    for line in explain.waterfall(decision, asking.rules_of(case)):
         typer.echo(line)
 
 

@@ -82,8 +82,30 @@ class Tail(Model):
     assumed: tuple[Ident, ...] = ()
 
 
+class LegDecision(Model):
+    """What became of one leg of several. A refused leg whose own reason is `ok` fell with the leg that has another."""
+
+    instrument_id: Ident
+    verdict: Verdict
+    reason: Reason
+    purpose: Purpose | None = None
+    side: Side | None = None
+    lots: int = 0
+    quantity: Number | None = None
+    price: Number | None = None
+    notional: Number | None = None
+    intent_id: Ident | None = None
+    waterfall: tuple[Limit, ...] = ()
+    slippage_share: Number | None = None
+    tail: Tail | None = None
+
+
 class Decision(Model):
-    """The waterfall runs in order; `binding` marks the limit that set the size or refused."""
+    """The waterfall runs in order; `binding` marks the limit that set the size or refused.
+
+    Of a signal of several legs `legs` has all of them, in the order of their instruments' ids; instrument, side, size
+    and waterfall beside it are those of the first that trades (or that refused), `intent_ids` those of all.
+    """
 
     decision_id: Ident
     signal_id: Ident
@@ -108,3 +130,13 @@ class Decision(Model):
     book_version: int = 0
     policy_version: int = 0
     ts_event_ms: UtcMs
+    legs: tuple[LegDecision, ...] = ()  # empty where the signal has one
+
+    def parts(self) -> tuple[Decision, ...]:
+        """One decision for each instrument: itself, or one for every leg."""
+        return tuple(self._part(leg) for leg in self.legs) or (self,)
+
+    def _part(self, leg: LegDecision) -> Decision:
+        told = {name: value for name, value in leg if name != "intent_id"}
+        named = (leg.intent_id,) if leg.intent_id else ()
+        return self.model_copy(update={**told, "intent_ids": named, "legs": ()})

@@ -53,8 +53,18 @@ class SignalReceived(Event):
         return (self.signal.signal_id,)
 
 
+class LegScored(Model):
+    """What the market of one more leg looked like."""
+
+    quote: Quote | None = None
+    features: dict[str, float] = Field(default_factory=dict)
+    features_version: str = ""
+    bar_close_ms: UtcMs | None = None
+    mean_edge: Number | None = None
+
+
 class SignalScored(Event):
-    """The signal with what the market looked like when it was read."""
+    """The signal with what the market looked like when it was read: of its first leg, and in `others` of the rest."""
 
     type: ClassVar[str] = "signals.scored.v1"
     signal: Signal
@@ -63,6 +73,7 @@ class SignalScored(Event):
     features_version: str = ""
     bar_close_ms: UtcMs | None = None
     mean_edge: Number | None = None  # the strategy's measured return per trade, where enough trades closed
+    others: dict[Ident, LegScored] = Field(default_factory=dict)  # by instrument
 
     def key(self) -> str:
         return self.signal.portfolio_id

@@ -84,6 +84,7 @@ class OrderIntent(Model):
     requested_ms: UtcMs
     expires_ms: UtcMs | None = None
     tag: str = ""
+    with_legs: tuple[Ident, ...] = ()  # the instruments that its signal enters together with this one
 
 
 class Fill(Model):

@@ -52,10 +52,11 @@ class Leg(Model):
     trigger_price: Positive | None = None
     stop_loss: Positive | None = None
     take_profit: Positive | None = None
+    seen_price: Positive | None = None  # what the sender saw; by default, of the first leg, the reference price
 
 
 class Signal(Model):
-    """A standardised wish to trade. Numbers are exact; times are UTC milliseconds.
+    """A standardised wish to trade. Numbers are exact; times are UTC milliseconds. Of several legs all trade or none.
 
     reference_price is the price the sender saw; expected_alpha a return fraction, the edge the sender expects.
     """

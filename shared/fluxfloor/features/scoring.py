@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fluxfloor.contracts.events import SignalScored
+from fluxfloor.contracts.events import LegScored, SignalScored
 from fluxfloor.contracts.instruments import Quote
 from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.state import FeatureRow, Stances
@@ -16,13 +16,20 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 def score(
     signal: Signal, quote: Quote | None, row: FeatureRow | None, stances: Stances | None,
-    market: Mapping[str, float] = NOTHING,
+    market: Mapping[str, float] = NOTHING, others: Mapping[str, LegScored] = MappingProxyType({}),
 ) -> SignalScored:  # fmt: skip
-    """All of the signal's first instrument, and what `market` says of the whole beside its row. What is not known is
-    left out, and refusing for it is Cerebro's part."""
+    """Of the signal's first instrument, and what `market` says of the whole beside its row; `others` are the rest of
+    its legs. What is not known is left out, and refusing for it is Cerebro's part."""
+    first = score_leg(signal, quote, row, stances, market)
+    return SignalScored(signal=signal, others=dict(others), **dict(first))
+
+
+def score_leg(
+    signal: Signal, quote: Quote | None, row: FeatureRow | None, stances: Stances | None,
+    market: Mapping[str, float] = NOTHING,
+) -> LegScored:  # fmt: skip
     key = holding_key(signal.portfolio_id, signal.strategy_id)
-    return SignalScored(
-        signal=signal,
+    return LegScored(
         quote=quote,
         features={**row.values, **market} if row else {},
         features_version=row.features_version if row else "",

@@ -166,7 +166,7 @@ def untraded(
     after = [bar for bar in bars if bar[0] >= row.ts_event_ms - SETTLES_MS]
     if decision is None or decision.purpose is not Purpose.ENTRY or not after:
         return None
-    if decision.price is None or decision.quantity is None or decision.side is None:
+    if decision.price is None or decision.quantity is None or decision.side is None or decision.legs:
         return None
     price, note = _way_out(
         row, decision.side.sign, [item for item in exits if item.at_ms > row.ts_event_ms], after, step_ms

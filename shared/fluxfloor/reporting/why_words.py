@@ -85,7 +85,11 @@ def _decision(event: DecisionMade) -> Said:
     decision = event.decision
     verdict = decision.verdict.upper()
     headline = decision.text if decision.text.startswith(verdict) else f"{verdict}: {decision.text}"
-    return headline, [_limit_words(limit) for limit in decision.waterfall]
+    lines = []
+    for part in decision.parts():
+        lines += [f"{part.instrument_id}:"] * bool(decision.legs)
+        lines += [_limit_words(limit) for limit in part.waterfall]
+    return headline, lines
 
 
 def _limit_words(limit: Limit) -> str:

@@ -34,7 +34,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "unknown_instrument": (422, "Unknown instrument"),
     "ambiguous_instrument": (422, "Ambiguous instrument"),
     "unknown_venue": (422, "Unknown venue"),
-    "unsupported_legs": (422, "More than one leg"),
+    "too_many_legs": (422, "Too many legs"),
     "unsupported_action": (422, "Unsupported action"),
     "unsupported_field": (422, "Unsupported field"),
     "unsupported_kind": (422, "Unsupported kind of instrument"),

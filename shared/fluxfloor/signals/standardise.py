@@ -21,7 +21,7 @@ from fluxfloor.contracts.state import Sender
 from fluxfloor.signals import formats
 from fluxfloor.signals.authenticate import Request, authenticate, check_query, client_address, request_of
 from fluxfloor.signals.dedupe import event_ids
-from fluxfloor.signals.draft import Context, Draft, Note
+from fluxfloor.signals.draft import Context, Draft, LegDraft, Note
 from fluxfloor.signals.parse import Json, check_size, parse
 from fluxfloor.signals.redact import masked, redact, scrubbed
 from fluxfloor.signals.refusals import Refused
@@ -29,9 +29,11 @@ from fluxfloor.signals.symbols import Resolved, resolve
 from fluxfloor.signals.timing import event_time
 
 MAX_SIGNALS: Final = 32
+MAX_LEGS: Final = 8  # a decision looks at all of them together, again and again
 MAX_NOTES: Final = 24
 MAX_NOTE: Final = 200
 Catalogs = Mapping[str, InstrumentCatalog]
+ResolvedLeg = tuple[LegDraft, Resolved]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,28 +136,29 @@ def _signals(
 ) -> list[Signal]:
     signals: list[Signal] = []
     for index, draft in enumerate(drafts):
-        resolved = _resolve(draft, sender, catalogs)
-        if draft.only_if_shortable and not resolved.instrument.allows_short:
+        legs = _resolve(draft, sender, catalogs)
+        if draft.only_if_shortable and not all(resolved.instrument.allows_short for _, resolved in legs):
             continue
-        signals.append(_signal(draft, resolved, digest("signal", event_id, index), found, sender, now_ms))
+        signals.append(_signal(draft, legs, digest("signal", event_id, index), found, sender, now_ms))
     return signals
 
 
-def _resolve(draft: Draft, sender: Sender, catalogs: Catalogs) -> Resolved:
-    """The one leg's instrument. A pair half executed is worse than none: until legs are placed together or not at all,
-    more than one is refused."""
-    if len(draft.legs) > 1:
-        raise Refused(
-            "unsupported_legs",
-            f"The signal has {len(draft.legs)} legs, and legs are not placed together yet.",
-            field=f"{draft.path}.legs" if draft.path else "legs",
-            fix="Send each leg as a signal of its own, if each may stand alone.",
-        )
-    return resolve(draft.legs[0].wanted, sender.default_venue, catalogs)
+def _resolve(draft: Draft, sender: Sender, catalogs: Catalogs) -> list[ResolvedLeg]:
+    """The legs with their instruments, in the order of those."""
+    path = f"{draft.path}.legs" if draft.path else "legs"
+    if len(draft.legs) > MAX_LEGS:
+        fix = f"Send at most {MAX_LEGS} legs in one signal."
+        raise Refused("too_many_legs", f"The signal has {len(draft.legs)} legs.", field=path, fix=fix)
+    found = [(leg, resolve(leg.wanted, sender.default_venue, catalogs)) for leg in draft.legs]
+    names = [resolved.instrument.instrument_id for _, resolved in found]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        fix = "Send one leg for each instrument."
+        raise Refused("contradiction", f"Two legs are of {twice}.", field=path, fix=fix)
+    return sorted(found, key=lambda both: both[1].instrument.instrument_id)
 
 
-def _signal(draft: Draft, resolved: Resolved, signal_id: str, found: str, sender: Sender, now_ms: int) -> Signal:
-    leg = draft.legs[0]
+def _signal(draft: Draft, legs: list[ResolvedLeg], signal_id: str, found: str, sender: Sender, now_ms: int) -> Signal:
     try:
         return Signal(
             signal_id=signal_id,
@@ -164,23 +167,22 @@ def _signal(draft: Draft, resolved: Resolved, signal_id: str, found: str, sender
             portfolio_id=sender.portfolio_id,
             format=found,
             action=draft.action,
-            legs=(_leg(draft, resolved),),
+            legs=tuple(_leg(*both, alone=len(legs) == 1) for both in legs),
             ts_event_ms=event_time(draft, sender, now_ms),
             ts_received_ms=now_ms,
             expires_ms=draft.expires_ms,
-            reference_price=leg.terms.reference_price,
+            reference_price=legs[0][0].terms.reference_price,
             expected_alpha=draft.expected_alpha,
             fallback_alpha=sender.default_expected_alpha,
             adds=draft.adds,
             tag=draft.tag,
-            explanation=_explain(draft, resolved),
+            explanation=_explain(draft, legs),
         )
     except ValidationError as error:
         raise _invalid(error, draft) from None
 
 
-def _leg(draft: Draft, resolved: Resolved) -> Leg:
-    leg = draft.legs[0]
+def _leg(leg: LegDraft, resolved: Resolved, alone: bool) -> Leg:
     return Leg(
         instrument_id=resolved.instrument.instrument_id,
         direction=leg.direction,
@@ -190,6 +192,7 @@ def _leg(draft: Draft, resolved: Resolved) -> Leg:
         trigger_price=leg.terms.trigger_price,
         stop_loss=leg.terms.stop_loss,
         take_profit=leg.terms.take_profit,
+        seen_price=None if alone else leg.terms.reference_price,
     )
 
 
@@ -211,8 +214,9 @@ def _strategy_id(name: str, sender: Sender) -> str:
     return full if len(full) <= 96 else f"{full[:80]}-{digest(full, size=6)}"
 
 
-def _explain(draft: Draft, resolved: Resolved) -> dict[str, str | float | int | bool | None]:
-    told: dict[str, Note] = {"symbol": draft.legs[0].wanted.symbol}
+def _explain(draft: Draft, legs: list[ResolvedLeg]) -> dict[str, str | float | int | bool | None]:
+    told: dict[str, Note] = {"symbol": _note(", ".join(leg.wanted.symbol for leg, _ in legs))}
+    resolved = legs[0][1]
     if resolved.charted and resolved.charted != resolved.instrument.venue:
         told["charted_on"] = resolved.charted
     if draft.identity.id:
@@ -245,7 +249,14 @@ def _told(signal: Signal) -> dict[str, Any]:
     told |= {"instrument_id": leg.instrument_id, "strategy_id": signal.strategy_id}
     if leg.size is not None:
         told["size"] = leg.size.model_dump(mode="json")
+    if len(signal.legs) > 1:
+        told["legs"] = [_told_leg(one) for one in signal.legs]
     return told
+
+
+def _told_leg(leg: Leg) -> dict[str, Any]:
+    size = {"size": leg.size.model_dump(mode="json")} if leg.size is not None else {}
+    return {"instrument_id": leg.instrument_id, "direction": leg.direction.value, **size}
 
 
 def _without_secret(refused: Refused, secret: str) -> Refused:

@@ -8,13 +8,12 @@ from fluxfloor.contracts.decisions import Reason, Verdict
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.orders import Purpose, Side
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.signals import Action, Direction, Leg, OrderType, Size, SizeKind
+from fluxfloor.contracts.signals import Action, Direction, OrderType, Size, SizeKind
 from fluxfloor.errors import RetryLater
 
 from tests.support.desk import (
     AT_MS,
     BTC,
-    ETH,
     PERP,
     STOCK,
     book,
@@ -55,12 +54,6 @@ def test_without_policy_or_book_or_rules_there_is_no_order():
     assert raw(fact, book(), None, (), rules, AT_MS).decision.reason is Reason.UNKNOWN_PORTFOLIO
     assert raw(fact, None, policy(), (), rules, AT_MS).decision.reason is Reason.UNKNOWN_PORTFOLIO
     assert raw(fact, book(), policy(), (), {}, AT_MS).decision.reason is Reason.UNKNOWN_INSTRUMENT
-
-
-def test_a_signal_of_several_legs_is_not_traded_by_half():
-    legs = tuple(Leg(instrument_id=item.instrument_id, direction=Direction.LONG) for item in (BTC, ETH))
-    for action in Action:
-        assert reason(decide(signal(action).model_copy(update={"legs": legs}))) is Reason.UNSUPPORTED
 
 
 def test_another_currency_than_the_accounts_is_not_traded():

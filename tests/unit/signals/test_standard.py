@@ -91,10 +91,43 @@ def test_an_array_of_legged_signals_enters_and_leaves() -> None:
     assert enters.strategy_id == "anna:SPX_1-D_Opt"
 
 
+PAIR = catalog(instrument("ETH/USDT"), instrument("DOGE/USDT"))
+
+
+def pair(*legs: dict[str, Any], **change: Any) -> dict[str, Any]:
+    return {**LEGGED, "signal_legs": [*legs], **change}
+
+
+def test_a_pair_is_one_signal_with_its_legs_in_the_order_of_their_instruments() -> None:
+    doge = leg(instrument="DOGE", action="SELL", direction="SHORT", quantity=9000, price=0.25)
+    accepted = send(pair(leg(), doge), catalogs=PAIR)
+    (one,) = accepted.signals
+    assert [item.instrument_id.rpartition(":")[2] for item in one.legs] == ["DOGE/USDT", "ETH/USDT"]
+    assert [str(item.direction) for item in one.legs] == ["SHORT", "LONG"]
+    assert [len(told["legs"]) for told in accepted.answer()["signals"]] == [2]
+    (other,) = send(pair(doge, leg()), catalogs=PAIR).signals
+    assert other.legs == one.legs
+
+
 def test_a_pair_is_refused_whole() -> None:
-    told = refused([{**LEGGED, "signal_legs": [leg(), leg(instrument="DOGE", action="SELL", direction="SHORT")]}])
-    assert (told.status, told.code, told.field) == (422, "unsupported_legs", "signals[0].legs")
-    assert "2 legs" in told.message
+    assert refused(pair(leg(), leg(instrument="NOPE")), catalogs=PAIR).status == 422
+    assert refused(pair(leg(), leg(quantity=1)), catalogs=PAIR).code == "contradiction"
+    mixed = {"signal_type": None, "entry_name": None}
+    enters, leaves = leg(action="BUY", direction=None), leg(instrument="DOGE", action="EXIT", direction=None)
+    told = refused(pair(enters, leaves, **mixed), catalogs=PAIR)
+    assert (told.code, told.field) == ("contradiction", "legs")
+
+
+def test_beside_a_leg_with_a_target_one_of_nothing_is_a_target_too() -> None:
+    bare = {"action": None, "quantity": None, "direction": None, "price": None}
+    legs = leg(**bare, target_position=2), leg(instrument="DOGE", **bare, target_position=0)
+    (one,) = send(pair(*legs, signal_type="TARGET"), catalogs=PAIR).signals
+    assert (str(one.action), [str(item.direction) for item in one.legs]) == ("TARGET", ["FLAT", "LONG"])
+
+
+def test_more_legs_than_can_be_decided_together_are_refused() -> None:
+    told = refused(pair(*[leg()] * 9))
+    assert (told.status, told.code, told.field) == (422, "too_many_legs", "legs")
 
 
 def test_a_mistake_in_a_second_leg_is_found_before_the_legs_are_counted() -> None:

@@ -22,6 +22,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final
 
+from fluxfloor.contracts.signals import Action, Direction
 from fluxfloor.signals import alert
 from fluxfloor.signals.draft import Context, Draft, Identity
 from fluxfloor.signals.fields import Fields, Found, contradiction, names_in
@@ -128,8 +129,9 @@ def _wish(fields: Fields) -> Wish:
 
 
 def _draft(fields: Fields, wish: Wish, legs: list[ReadLeg], context: Context) -> Draft:
-    """The signal's own fields; its action is that of its first leg."""
+    """The signal's own fields; its action is that of all its legs."""
     _check_sender(fields, context)
+    legs = _agreeing(legs, fields)
     first = legs[0]
     identity = _identity(fields, wish, first)
     return Draft(
@@ -146,6 +148,20 @@ def _draft(fields: Fields, wish: Wish, legs: list[ReadLeg], context: Context) ->
         adds=bool(fields.flag("adds")) or first.adds,
         tag=fields.note("tag"),
     )
+
+
+def _agreeing(legs: list[ReadLeg], fields: Fields) -> list[ReadLeg]:
+    """With one action. Beside legs that have a target, one that leaves all is one whose target is nothing."""
+    if Action.TARGET in {leg.action for leg in legs}:
+        legs = [_to_nothing(leg) if leg.action is Action.EXIT else leg for leg in legs]
+    if len({(leg.action, leg.adds) for leg in legs}) > 1:
+        fix = "Send those that enter and those that leave as two signals, or all of them as TARGET."
+        raise Refused("contradiction", "The legs do not all want the same.", field=fields.at("legs"), fix=fix)
+    return legs
+
+
+def _to_nothing(leg: ReadLeg) -> ReadLeg:
+    return ReadLeg(Action.TARGET, leg.adds, replace(leg.draft, direction=Direction.FLAT, size=None))
 
 
 def _check_sender(fields: Fields, context: Context) -> None:
