@@ -67,7 +67,7 @@ class Document(Model):
     collection: ClassVar[str]
     owner: ClassVar[str]  # the one stage that writes it; "*" for halts, which any stage may create
     database: ClassVar[str] = "mode"  # "mode": the paper or the live database; "edge": what faces the internet
-    witnessed: ClassVar[bool] = False  # a step keeps it as it read it: nothing else tells later what it was
+    witnesses: ClassVar[tuple[str, ...]] = ()  # stages whose steps keep it as they read it: nothing tells it later
 
     id: str
     version: int = 0

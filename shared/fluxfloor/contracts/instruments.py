@@ -136,6 +136,6 @@ class QuoteState(Document):
 
     collection: ClassVar[str] = "quotes"
     owner: ClassVar[str] = "market"
-    witnessed: ClassVar[bool] = True
+    witnesses: ClassVar[tuple[str, ...]] = ("cerebro",)
 
     quote: Quote

@@ -110,7 +110,7 @@ class Halt(Document):
 
     collection: ClassVar[str] = "halts"
     owner: ClassVar[str] = "*"
-    witnessed: ClassVar[bool] = True
+    witnesses: ClassVar[tuple[str, ...]] = ("cerebro",)
 
     reason: str
     raised_by: str

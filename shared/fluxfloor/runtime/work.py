@@ -75,7 +75,7 @@ class Work:
 
     def _decode(self, key: Key[Any]) -> Any:
         data = self._read[ref_of(key)].data
-        if key.kind.witnessed and data is not None:
+        if data is not None and self.stage in key.kind.witnesses:
             self._seen[_name(ref_of(key))] = data
         return None if data is None else key.kind.decode(data)
 
