@@ -220,26 +220,6 @@ STAGES: dict[str, StageSpec] = {
             timeout_s=120,
         ),
         StageSpec(
-            "allocation",
-            "keeps what each strategy made from day to day, and shares capital among them",
-            image="core",
-            consumes=(
-                Subscription("allocations.requested", ack_deadline_s=120),
-                Subscription("histories.uploaded"),
-                Subscription("candles.closed", only={"timeframe": "1d"}),
-                releases("allocation"),
-            ),
-            produces=("allocations.made", "risks.raised"),
-            schedules=(
-                Schedule("days", 1440, "closes every strategy's day, and shares equity again where that is due"),
-                _sweep(15),
-            ),
-            memory_mb=1024,
-            concurrency=1,
-            max_instances=2,
-            timeout_s=300,
-        ),
-        StageSpec(
             "dashboard",
             "keeps the read models that people look at",
             image="edge",
@@ -273,6 +253,26 @@ STAGES: dict[str, StageSpec] = {
             secrets=("api-*",),
             databases=("mode", "edge"),
             concurrency=40,
+        ),
+        StageSpec(
+            "allocation",
+            "keeps what each strategy made from day to day, and shares capital among them",
+            image="core",
+            consumes=(
+                Subscription("allocations.requested", ack_deadline_s=120),
+                Subscription("histories.uploaded"),
+                Subscription("candles.closed", only={"timeframe": "1d"}),
+                releases("allocation"),
+            ),
+            produces=("allocations.made", "risks.raised"),
+            schedules=(
+                Schedule("days", 1440, "closes every strategy's day, and shares equity again where that is due"),
+                _sweep(15),
+            ),
+            memory_mb=1024,
+            concurrency=1,
+            max_instances=2,
+            timeout_s=300,
         ),
         StageSpec(
             "exports",

@@ -67,7 +67,7 @@ class Shares(Model):
     binding: tuple[str, ...] = ()
     probation: tuple[Ident, ...] = ()  # strategies with too little history, on the probation weight
     inputs_digest: str  # of everything it was computed from
-    policy_digest: str  # of the policy alone
+    policy_digest: str = ""  # of the policy alone
     cause: str  # "first", "policy", "schedule", "equity", "drawdown", "asked"
     risk_budget: float = 1.0  # what of the policy's CVaR limit the drawdown left
     equity: float
