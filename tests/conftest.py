@@ -22,3 +22,11 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
         for name, value in both.environment().items():
             patch.setenv(name, value)
         yield both
+
+
+LONGEST = ("test_layer.py", "test_cache.py", "test_suite.py", "test_replay.py", "test_live.py", "test_flatten.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest go first, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
