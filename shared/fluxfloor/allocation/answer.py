@@ -9,7 +9,7 @@ import numpy as np
 from fluxfloor.allocation.certificate import Certificate, Multipliers, certify, into_domain, net_gains
 from fluxfloor.allocation.problem import Array, Asked, Refused
 from fluxfloor.allocation.solution import CvarSolution, Duals, Effort, Status
-from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, tail_shares
+from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, tail_shares, weighted_days
 
 PRICED = 1e-12
 AT_BOUND = 1e-9
@@ -22,6 +22,7 @@ def answered(asked: Asked, weights: Array, told: Multipliers, effort: Effort) ->
     var, cvar = tail_cvar(losses, asked.tail)
     multipliers = into_domain(asked, told, losses)
     tail = multipliers.tail if multipliers.cvar > 0.0 else tail_shares(losses, asked.tail)
+    held = np.flatnonzero(tail)
     duals = shadow_prices(asked, weights, multipliers)
     solution = CvarSolution(
         status="optimal" if certificate.holds else "uncertified",
@@ -31,7 +32,7 @@ def answered(asked: Asked, weights: Array, told: Multipliers, effort: Effort) ->
         var=var,
         certificate=certificate,
         duals=duals,
-        marginal_cvar=-(asked.returns_by_strategy @ tail),
+        marginal_cvar=-weighted_days(asked.returns_by_day, held, tail[held]),
         tail=tail,
         binding=binding(asked, duals),
         effort=effort,

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fluxfloor.allocation.problem import Array, Asked
-from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, tail_shares
+from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, tail_shares, weighted_days
 
 TOLERANCE = 1e-9
 """Feasibility, per row relative to max(1, |limit|); and the gap, relative to max(1, |objective|)."""
@@ -133,7 +133,7 @@ def net_gains(asked: Asked, multipliers: Multipliers) -> Array:
     """c: what one more unit of each strategy's weight earns after paying for every row it uses (N,)."""
     own = np.zeros(asked.strategies) if asked.goal == "min_cvar" else asked.expected
     held = np.flatnonzero(multipliers.tail)
-    risk = asked.returns_by_strategy[:, held] @ multipliers.tail[held]
+    risk = weighted_days(asked.returns_by_day, held, multipliers.tail[held])
     gains = own + multipliers.cvar * risk - asked.caps.coefficients.T @ multipliers.caps - multipliers.budget
     return np.asarray(gains, dtype=np.float64)
 

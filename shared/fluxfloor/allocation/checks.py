@@ -17,7 +17,8 @@ def asked(problem: CvarProblem) -> Asked | Refused:
     """The problem with its defaults filled in, or the first thing that is wrong with it."""
     for refused in _of_returns(problem.returns):
         return refused
-    by_strategy = np.ascontiguousarray(np.asarray(problem.returns, dtype=np.float64).T)
+    by_day = _floats(problem.returns)
+    by_strategy = np.ascontiguousarray(by_day.T)
     means, volatility = means_and_volatilities(by_strategy)
     for refused in _of_values(by_strategy, volatility):
         return refused
@@ -27,6 +28,7 @@ def asked(problem: CvarProblem) -> Asked | Refused:
         return refused
     found = Asked(
         returns_by_strategy=by_strategy,
+        returns_by_day=by_day,
         tail=(1.0 - problem.alpha) * days,
         cvar_limit=float(problem.cvar_limit),
         goal=problem.goal,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fluxfloor.allocation.problem import Array, Asked
 
 Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +95,4 @@ def _rows(asked: Asked, base: Array) -> tuple[Array, Array, Array, tuple[str, ..
     return coefficients, floor - used, ceiling - used, names
 
 
-__all__ = ["Columns", "Indices", "columns_of"]
+__all__ = ["Columns", "Flags", "Indices", "columns_of"]

@@ -1,8 +1,8 @@
 """Row and column generation: the few scenarios and strategies that decide, found by asking a small master again.
 
-A round solves the master, adds the scenarios whose loss exceeds ζ (they belong in the tail and are not in it yet) and
-the strategies whose net gain is positive at the master's multipliers. When there is neither, the master's optimum is
-the problem's.
+A round solves the master, brings into play the scenarios that lie on the wrong side of ζ (calm ones that lose more,
+settled ones that lose less) and adds the strategies whose net gain is positive at the master's multipliers. When
+there is neither, the master's optimum is the problem's.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fluxfloor.allocation.certificate import Multipliers
-from fluxfloor.allocation.columns import Columns, Indices
+from fluxfloor.allocation.columns import Columns, Flags, Indices
 from fluxfloor.allocation.master import Master, Reading
 from fluxfloor.allocation.problem import Array, Asked
 from fluxfloor.allocation.solution import Effort
-from fluxfloor.allocation.tails import portfolio_losses, tail_cvar
+from fluxfloor.allocation.tails import portfolio_losses, tail_cvar, weighted_days
 
 MAX_ROUNDS = 500
 CVAR_SLACK = 1e-11
@@ -40,15 +40,15 @@ class Found:
 class Generation:
     """One problem's master and what is in play."""
 
-    def __init__(self, asked: Asked, columns: Columns, start: Indices) -> None:
+    def __init__(self, asked: Asked, columns: Columns, start: Indices, settled: Flags) -> None:
         self.asked, self.columns = asked, columns
         self.returns = asked.returns_by_strategy
         losses = portfolio_losses(self.returns, columns.base)
-        self.master = Master(columns, self.returns, losses, asked.tail)
+        self.master = Master(columns, asked.returns_by_day, losses, asked.tail, settled)
         self.master.add_columns(start)
         self.waiting = np.ones(columns.count, dtype=np.bool_)
         self.waiting[start] = False
-        self.calm = np.ones(asked.days, dtype=np.bool_)
+        self.calm = ~settled
         self.rounds = 0
 
     @property
@@ -85,18 +85,20 @@ class Generation:
         return None
 
     def _missing(self, reading: Reading, losses: Array, cvar: float) -> Indices:
-        """Scenarios out of play that lose more than ζ; none while the master's CVaR is the true one."""
+        """Scenarios out of play on the wrong side of ζ; none while the master's CVaR is the true one."""
         if cvar - (reading.slack + self.master.limit) <= CVAR_SLACK:
             return np.zeros(0, np.int64)
-        missing = np.flatnonzero(self.calm & (losses > reading.zeta))
+        over = losses - reading.zeta
+        missing = np.flatnonzero((self.calm & (over > 0.0)) | (self.master.settled & (over < 0.0)))
         most = int(NEW_TAILS * self.asked.tail) + 5
-        return missing if len(missing) <= most else missing[np.argsort(-losses[missing], kind="stable")[:most]]
+        return missing if len(missing) <= most else missing[np.argsort(-np.abs(over[missing]), kind="stable")[:most]]
 
     def _wanted(self, reading: Reading) -> Indices:
         """The columns out of play with the greatest net gains."""
         held = np.flatnonzero(reading.scenario_duals > 0.0)
         days, shares = self.master.scenarios[held], reading.scenario_duals[held]
-        risk = self.returns[:, days] @ shares
+        of_settled = reading.cvar_dual / self.asked.tail * self.master.settled_returns
+        risk = weighted_days(self.asked.returns_by_day, days, shares) + of_settled
         columns = self.columns
         net = risk[columns.strategy] * columns.sign - self.master.costs - reading.row_duals @ columns.rows
         net = np.where(self.waiting, net, -np.inf)
@@ -104,10 +106,11 @@ class Generation:
         return best[net[best] > NET_GAIN]
 
     def _multipliers(self, reading: Reading) -> Multipliers:
-        tail = np.zeros(self.asked.days)
-        total = float(reading.scenario_duals.sum())
+        tail = np.where(self.master.settled, reading.cvar_dual / self.asked.tail, 0.0)
+        tail[self.master.scenarios] = reading.scenario_duals
+        total = float(tail.sum())
         if total > 0.0:
-            tail[self.master.scenarios] = reading.scenario_duals / total
+            tail /= total
         caps = len(self.asked.caps.limits)
         rest = list(reading.row_duals[caps:])
         budget = float(rest.pop(0)) if self.columns.has_budget else 0.0

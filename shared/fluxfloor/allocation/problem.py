@@ -78,11 +78,12 @@ class Refused:
 class Asked:
     """A checked problem with every default filled in; what the solver and the certificate both read.
 
-    `returns_by_strategy` is (N, T), contiguous; `volatility` (N,) per period; `tail` is (1 − α)·T, the number of
-    scenarios in the tail.
+    `returns_by_strategy` is (N, T) and `returns_by_day` the same as (T, N), both contiguous; `volatility` (N,) per
+    period; `tail` is (1 − α)·T, the number of scenarios in the tail.
     """
 
     returns_by_strategy: Array
+    returns_by_day: Array
     tail: float
     cvar_limit: float
     goal: Goal

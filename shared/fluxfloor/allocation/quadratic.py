@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from fluxfloor.allocation.problem import Array
 
@@ -140,13 +141,10 @@ class _State:
         count, weight = self.count, self.z / self.s
         normal = self.q + (self.asked.rows.T * weight[2 * count :]) @ self.asked.rows
         normal[np.diag_indices(count)] += weight[:count] + weight[count : 2 * count]
-        try:
-            inverse = np.asarray(np.linalg.inv(normal), np.float64)
-        except np.linalg.LinAlgError:
+        factor, failed = dpotrf(normal, lower=1)
+        if failed:
             return False
-        if not np.isfinite(inverse).all():
-            return False
-        self.solved = lambda right: _refined(normal, inverse, right)
+        self.solved = lambda right: _refined(normal, factor, right)
         ahead = self._direction(self.s * self.z)
         reach = self._reach(ahead)
         after = float((self.s + reach * ahead[2]) @ (self.z + reach * ahead[3])) / self.z.size
@@ -181,10 +179,10 @@ class _State:
         return 1.0 / least
 
 
-def _refined(normal: Array, inverse: Array, right: Array) -> Array:
-    """Near the end the matrix is all but singular: the inverse's error is taken out once."""
-    first = inverse @ right
-    fixed: Array = first + inverse @ (right - normal @ first)
+def _refined(normal: Array, factor: Array, right: Array) -> Array:
+    """Near the end the matrix is all but singular: the error of Cholesky's factor is taken out once."""
+    first = dpotrs(factor, right, lower=1)[0]
+    fixed: Array = first + dpotrs(factor, right - normal @ first, lower=1)[0]
     return fixed
 
 

@@ -24,15 +24,41 @@ class RowStart:
 
 
 def row_start(columns: Columns) -> RowStart:
-    """The base where it keeps every row; otherwise the point that misses the rows least."""
-    if (columns.floor <= 0.0).all() and (columns.ceiling >= 0.0).all():
+    """The base where it keeps every row, or the best earners filled up until they do; otherwise the point that misses
+    the rows least."""
+    if _kept(columns, np.zeros(len(columns.floor))):
         return RowStart(np.zeros(0, np.int64), 0.0, ())
+    filled = _filled(columns)
+    if filled.size:
+        return RowStart(filled, 0.0, ())
     values, prices = _least_missed(columns)
     missed = proved_miss(columns, prices)
     binding = tuple(name for name, price in zip(columns.names, prices, strict=True) if abs(price) > MISSED)
     if missed > MISSED:
         return RowStart(np.zeros(0, np.int64), missed, binding)
     return RowStart(np.flatnonzero(values > 0.0), 0.0, ())
+
+
+def _kept(columns: Columns, used: Array) -> bool:
+    return bool((columns.floor <= used).all() and (columns.ceiling >= used).all())
+
+
+def _filled(columns: Columns) -> Indices:
+    """As few of the best earners as meet the greatest floor when they are filled up one after the other, the last of
+    them in part; empty where that breaks another row."""
+    row = int(np.argmax(columns.floor))
+    if not (columns.count and columns.floor[row] > 0.0 and np.isfinite(columns.room).all()):
+        return np.zeros(0, np.int64)
+    order = np.argsort(-columns.gain, kind="stable")
+    met = np.cumsum(columns.rows[row, order] * columns.room[order])
+    last = int(np.argmax(met >= columns.floor[row]))
+    if met[last] < columns.floor[row]:
+        return np.zeros(0, np.int64)
+    values = columns.room[order[: last + 1]]
+    values[-1] -= (met[last] - columns.floor[row]) / columns.rows[row, order[last]]
+    used = columns.rows[:, order[: last + 1]] @ values
+    used[row] = columns.floor[row]  # but for rounding
+    return order[: last + 1] if _kept(columns, used) and values[-1] >= 0.0 else np.zeros(0, np.int64)
 
 
 def proved_miss(columns: Columns, prices: Array) -> float:

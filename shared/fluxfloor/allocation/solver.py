@@ -62,15 +62,15 @@ def bounded(asked: Asked) -> bool:
 
 
 def _generated(asked: Asked, columns: Columns, start: Indices) -> CvarSolution:
-    first, scenarios = first_in_play(asked, columns)
-    generation = Generation(asked, columns, np.union1d(start, first))
-    generation.add_scenarios(scenarios)
+    first = first_in_play(asked, columns)
+    generation = Generation(asked, columns, np.union1d(start, first.columns), first.settled)
+    generation.add_scenarios(first.scenarios)
     return _climbed(asked, generation)
 
 
 def _full(asked: Asked, columns: Columns) -> CvarSolution:
     """Every strategy and every scenario at once."""
-    generation = Generation(asked, columns, np.arange(columns.count))
+    generation = Generation(asked, columns, np.arange(columns.count), np.zeros(asked.days, dtype=np.bool_))
     generation.add_scenarios(np.arange(asked.days))
     solution = _climbed(asked, generation)
     return replace(solution, effort=replace(solution.effort, full=True))
