@@ -31,6 +31,7 @@ OPTIONS: dict[str, bool | int | float | str] = {
     "presolve": "off",
     "solver": "simplex",
     "simplex_scale_strategy": 0,  # returns are of one scale: fewer iterations without
+    "simplex_dual_edge_weight_strategy": 1,  # Devex: the exact weights of a basis that was handed in are dear
     "threads": 1,
     "parallel": "off",
     "primal_feasibility_tolerance": 1e-10,

@@ -1,4 +1,4 @@
-"""Warms what allocation compiles: a portfolio's losses and their tail, each strategy's moments and days, and risk parity.
+"""Warms what allocation compiles: losses and their tail, each strategy's moments and days, the sketch, risk parity.
 
 For `python -m fluxfloor.kernels.warm fluxfloor.allocation.warm`.
 """
