@@ -46,6 +46,18 @@ def test_a_tighter_limit_and_a_shock_are_answered(capsys: pytest.CaptureFixture[
     shaken = answered(
         capsys, "sandbox", "--returns", str(returns), "--shock", "trend=-0.3", "--set", "cvar_limit=0.008"
     )
+    code, _, _ = run(
+        capsys,
+        "sandbox",
+        "--returns",
+        str(returns),
+        "--shock",
+        "trend=-0.3",
+        "--chart",
+        str(returns.with_suffix(".png")),
+    )
+    assert code == 0
+    assert returns.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert shaken["today"]["max_drawdown"] > tight["today"]["max_drawdown"]
     assert shaken["then"]["weights"]["trend"] < tight["then"]["weights"]["trend"]
 

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from fluxfloor.allocation import History, allocate
+from fluxfloor.allocation.sandbox import Answer
 from fluxfloor.contracts.allocation import Allocated, AllocationPolicy
 from fluxfloor.reporting.tearsheet import styled
 
 BARS = 25
+VISIBLE = 5e-4
 POINTS = 8
 
 
@@ -31,6 +33,37 @@ def drawn(
         _frontier(right, found, frontier(histories, rules, current))
         figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
     return out.getvalue()
+
+
+def compared(found: Answer) -> bytes:
+    """PNG: the weights today and then, the heaviest first, and what both come to on the study's days."""
+    assert found.today is not None
+    assert found.then is not None
+    today, then, out = found.today, found.then, io.BytesIO()
+    heavier = {name: max(today.weights.get(name, 0.0), then.weights.get(name, 0.0)) for name in found.difference}
+    names = sorted((name for name in heavier if heavier[name] > VISIBLE), key=lambda name: heavier[name])
+    with styled():
+        figure = Figure(figsize=(9.0, 4.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _pairs(left, names[-BARS:], today.weights, then.weights)
+        measures = {"deepest fall": "max_drawdown", "CVaR a day": "cvar", "mean a day": "expected_return"}
+        _pairs(right, list(measures), *({n: getattr(one, m) for n, m in measures.items()} for one in (today, then)))
+        left.set_title("weights")
+        right.set_title("on the study's days")
+        figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
+    return out.getvalue()
+
+
+def _pairs(axes: Axes, names: Sequence[str], today: Mapping[str, float], then: Mapping[str, float]) -> None:
+    places = np.arange(len(names))
+    for shift, label, values in ((0.2, "today", today), (-0.2, "then", then)):
+        bars = axes.barh(places + shift, [values.get(name, 0.0) for name in names], 0.4, label=label)
+        if len(names) <= 3:
+            axes.bar_label(bars, [f"{values.get(name, 0.0):.2%}" for name in names], padding=3)
+            axes.margins(x=0.2)
+    axes.set_yticks(places, names)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(loc="lower right")
 
 
 def frontier(

@@ -29,9 +29,13 @@ def sandbox(
     add: Annotated[Path | None, typer.Option(help="What if there were these strategies too; same form.")] = None,
     shock: Annotated[list[str], typer.Option(help="What if a day made trend=-0.10. Repeat it.")] = [],  # noqa: B006
     shock_days: Annotated[int, typer.Option(min=1, max=60, help="And lasted so many days.")] = 1,
+    chart: Annotated[Path | None, typer.Option(help="Write both, side by side, as .png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
     """Compare today's weights with those that would be, on the same days. Nothing live is touched."""
+    if chart is not None and chart.suffix.lower() != ".png":
+        raise Misconfigured(f"{chart}: both are drawn as .png")
+    out = sheets.writable(chart)
     today = policy_of(mapping(policy), str(policy or "the policy"))
     then = policy_of({**today.model_dump(exclude_unset=True), **changes_of(change)}, "--set")
     from fluxfloor.allocation import sandbox as box
@@ -44,6 +48,11 @@ def sandbox(
     study = _study(shock, shock_days, {one.name for one in known})
     with show.errors.status("allocating …"):
         found = box.answer(known, then, in_force, study)
+    if out is not None and found.today is not None and found.then is not None:
+        from fluxfloor.cli.cerebro_chart import compared
+
+        out.write_bytes(compared(found))
+        show.errors.print(f"wrote {out}")
     if as_json:
         typer.echo(json.dumps(_summary(found)))
     else:
