@@ -86,7 +86,9 @@ def _instruments(
     accounts: Sequence[AccountView], books: dict[str, RiskBook], decisions: Sequence[DecisionRow],
     orders: Sequence[OrderRow],
 ) -> set[str]:  # fmt: skip
-    named = {row.decision.instrument_id for row in decisions} | {row.instrument_id for row in orders}
+    named = {part.instrument_id for row in decisions for part in row.decision.parts()} | {
+        row.instrument_id for row in orders
+    }
     named |= {position.instrument_id for view in accounts for position in view.positions}
     return named | {part.instrument_id for book in books.values() for part in book.positions.values()}
 

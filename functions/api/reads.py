@@ -76,7 +76,7 @@ def decision(context: Context, asked: Simple) -> answers.DecisionAnswer:
     row = context.read(DecisionRow.key(asked.path["id"]))
     if row is None:
         raise refusal(404, "no decision has this id", "path.id", "take one from /v1/decisions")
-    sizes = gather.lot_sizes(context, {row.decision.instrument_id})
+    sizes = gather.lot_sizes(context, {part.instrument_id for part in row.decision.parts()})
     return answers.DecisionAnswer(decision=row, panel=decision_panel(row, sizes))
 
 

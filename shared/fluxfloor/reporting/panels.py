@@ -140,8 +140,14 @@ def decision_panel(row: DecisionRow, lot_sizes: LotSizes) -> DecisionPanel:
 
 
 def waterfall(decision: Decision, lot_sizes: LotSizes) -> tuple[Bar, ...]:
-    longest = _longest([limit.allows_lots for limit in decision.waterfall if limit.allows_lots is not None])
-    return tuple(_bar(limit, longest, decision.instrument_id, lot_sizes) for limit in decision.waterfall)
+    """Of several legs one after the other, each under its instrument."""
+    found: list[Bar] = []
+    for part in decision.parts():
+        longest = _longest([limit.allows_lots for limit in part.waterfall if limit.allows_lots is not None])
+        bars = [_bar(limit, longest, part.instrument_id, lot_sizes) for limit in part.waterfall]
+        of = f"{part.instrument_id.partition(':')[2]}: " if decision.legs else ""
+        found += [bar.model_copy(update={"label": f"{of}{bar.label}"}) for bar in bars]
+    return tuple(found)
 
 
 def _longest(allowed: list[int]) -> int:
