@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fluxfloor.adapters.embedded.blobs import FileBlobs
+from fluxfloor.cerebro import several
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Instrument, InstrumentCatalog
 from fluxfloor.contracts.policy import Policy
@@ -77,11 +78,12 @@ class Worth:
             if fact["type"] != SignalScored.type:
                 continue
             scored = SignalScored.model_validate(fact["data"], extra="ignore")
-            signal, quote = scored.signal, scored.quote
-            flat = signal.action is Action.TARGET and signal.leg.direction is Direction.FLAT
-            if quote is not None and (signal.action is Action.EXIT or flat):
-                slot = (signal.portfolio_id, signal.strategy_id, signal.leg.instrument_id)
-                found.setdefault(slot, []).append(Leaving(fact["ts_event_ms"], quote.bid, quote.ask))
+            for part in several.parts(scored):
+                signal, quote = part.signal, part.quote
+                flat = signal.action is Action.TARGET and signal.leg.direction is Direction.FLAT
+                if quote is not None and (signal.action is Action.EXIT or flat):
+                    slot = (signal.portfolio_id, signal.strategy_id, signal.leg.instrument_id)
+                    found.setdefault(slot, []).append(Leaving(fact["ts_event_ms"], quote.bid, quote.ask))
         return found
 
     # --- bars ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import guard
+from fluxfloor.cerebro import explain, guard
+from fluxfloor.cerebro import window as windows
 from fluxfloor.cerebro.decide import Decided
 from fluxfloor.cerebro.decide import decide as cerebro_decide
 from fluxfloor.contracts.decisions import Decision, Reason, Verdict
@@ -14,7 +15,8 @@ from fluxfloor.contracts.events import LegScored, SignalScored
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.signals import Action, Direction, Leg, Signal, Size, SizeKind
-from fluxfloor.contracts.state import RiskBook
+from fluxfloor.contracts.state import EntryWindow, RiskBook, Waiting
+from fluxfloor.reporting import panels
 
 from tests.support.desk import (
     AT_MS,
@@ -224,3 +226,46 @@ def test_what_is_on_its_way_counts_for_every_leg() -> None:
     decided = decide(pair(leg(BTC, both), leg(ETH, both)), book(reservations=waiting))
     assert decided.book is not None
     assert books.exposure(decided.book, RULES) <= 9_000
+
+
+# --- in a window -------------------------------------------------------------------------------------------------
+
+
+def waiting(wish: Signal) -> Waiting:
+    return Waiting(event_id="e", root="r", parent="", traceparent="", ts_event_ms=AT_MS, scored=scored(wish))
+
+
+def test_a_pair_that_waits_is_called_off_by_an_exit_of_either_leg() -> None:
+    window = EntryWindow(id="main", closes_ms=AT_MS, waiting=(waiting(pair(leg(BTC), leg(ETH))),))
+    later = {"ts_event_ms": AT_MS + 1}
+    for rules, off in ((BTC, 1), (ETH, 1), (PERP, 0)):
+        leaving = signal(Action.EXIT, Direction.FLAT, rules=rules, **later)
+        assert len(windows.called_off(window, leaving)) == off
+    both = pair(leg(PERP), leg(ETH), action=Action.EXIT, **later)
+    assert len(windows.called_off(window, both)) == 1
+
+
+def test_a_window_counts_legs() -> None:
+    window, wakes = windows.joined(None, waiting(pair(leg(BTC), leg(ETH))), policy(), AT_MS)
+    assert wakes
+    for _ in range(28):
+        window, wakes = windows.joined(window, waiting(pair(leg(BTC), leg(ETH))), policy(), AT_MS)
+        assert not wakes
+    window, wakes = windows.joined(window, waiting(pair(leg(BTC), leg(ETH))), policy(), AT_MS)
+    assert (wakes, len(window.waiting), window.closes_ms) == (True, 30, AT_MS)
+
+
+def test_every_leg_of_a_backlog_is_decided_on_its_newest_quote() -> None:
+    newest = {rules.instrument_id: quote(1, 2, rules, AT_MS + 5) for rules in (BTC, ETH)}
+    now = windows.all_at_present(scored(pair(leg(BTC), leg(ETH))), newest)
+    assert now.quote == newest[BTC.instrument_id]
+    assert now.others[ETH.instrument_id].quote == newest[ETH.instrument_id]
+
+
+def test_the_console_and_the_command_show_the_waterfall_of_every_leg() -> None:
+    made = decide(pair(leg(BTC, quantity("0.02")), leg(ETH, quantity("0.5")))).decision
+    lines = explain.waterfall(made, RULES)
+    assert [line for line in lines if line.endswith("USDT:")] == ["kraken:BTC/USDT:", "kraken:ETH/USDT:"]
+    labels = [bar.label for bar in panels.waterfall(made, {})]
+    assert {"BTC/USDT: Margin", "ETH/USDT: Margin"} <= set(labels)
+    assert len(labels) == sum(len(part.waterfall) for part in made.parts())
