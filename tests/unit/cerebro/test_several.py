@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import explain, guard
 from fluxfloor.cerebro import window as windows
 from fluxfloor.cerebro.decide import Decided
 from fluxfloor.cerebro.decide import decide as cerebro_decide
+from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
 from fluxfloor.contracts.decisions import Decision, Reason, Verdict
 from fluxfloor.contracts.events import LegScored, SignalScored
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
@@ -18,6 +20,7 @@ from fluxfloor.contracts.signals import Action, Direction, Leg, Signal, Size, Si
 from fluxfloor.contracts.state import EntryWindow, RiskBook, Waiting
 from fluxfloor.reporting import panels
 
+from tests.support.days import together
 from tests.support.desk import (
     AT_MS,
     BTC,
@@ -64,8 +67,12 @@ def scored(wish: Signal, without: tuple[str, ...] = ()) -> SignalScored:
     )
 
 
-def decide(wish: Signal, on: RiskBook | None = None, under: Policy | None = None, **how: Any) -> Decided:
-    return cerebro_decide(scored(wish, **how), on or book(), under or policy(**WIDE), (), RULES, AT_MS)
+def decide(
+    wish: Signal, on: RiskBook | None = None, under: Policy | None = None, knowledge: Knowledge = NOTHING_KNOWN,
+    **how: Any,
+) -> Decided:  # fmt: skip
+    fact = scored(wish, **how)
+    return cerebro_decide(fact, on or book(), under or policy(**WIDE), (), RULES, AT_MS, knowledge=knowledge)
 
 
 def lots(decided: Decided) -> dict[str, int]:
@@ -226,6 +233,35 @@ def test_what_is_on_its_way_counts_for_every_leg() -> None:
     decided = decide(pair(leg(BTC, both), leg(ETH, both)), book(reservations=waiting))
     assert decided.book is not None
     assert books.exposure(decided.book, RULES) <= 9_000
+
+
+# --- the tail ----------------------------------------------------------------------------------------------------
+
+
+def money(value: int) -> Size:
+    return Size(kind=SizeKind.NOTIONAL, value=d(value))
+
+
+def test_the_tail_of_all_legs_together_is_within_the_cap() -> None:
+    known = Knowledge(scenarios=together(BTC, ETH, share=0.5, size=0.05))
+    terms = policy(**{**WIDE, "cvar_cap": "0.05", "margin_cap": "1"})
+    made = decide(pair(leg(BTC, money(4_000)), leg(ETH, money(4_000))), under=terms, knowledge=known).decision
+    assert made.verdict is Verdict.ACCEPTED
+    tails = [part.tail.after for part in made.parts() if part.tail is not None]
+    assert len(tails) == 2
+    assert tails[0] == pytest.approx(tails[1])
+    assert 0.0495 < tails[0] <= 0.05
+    assert "portfolio_cvar" in {step.name for part in made.parts() for step in part.waterfall if step.binding}
+
+
+def test_a_pair_that_hedges_itself_may_be_larger_than_either_leg_alone() -> None:
+    known = Knowledge(scenarios=together(BTC, PERP, share=0.99, size=0.05))
+    terms = policy(**{**WIDE, "cvar_cap": "0.03", "margin_cap": "1"})
+    legs = leg(BTC, money(4_000)), leg(PERP, money(4_000), Direction.SHORT)
+    hedged = decide(pair(*legs), under=terms, knowledge=known).decision
+    assert {part.lots for part in hedged.parts()} <= {799, 800}
+    alone = decide(pair(legs[0]), under=terms, knowledge=known).decision
+    assert 0 < alone.lots < 600
 
 
 # --- in a window -------------------------------------------------------------------------------------------------
