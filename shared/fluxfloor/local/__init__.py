@@ -4,3 +4,5 @@ import os
 
 # Children are forked while gRPC clients are open; its note about that on every fork helps nobody.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# Processes started from one that talks gRPC must not run its fork handlers: now and then they abort before the exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
