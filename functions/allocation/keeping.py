@@ -8,13 +8,13 @@ from decimal import Decimal
 from fluxfloor.accounts.book import equity as worth
 from fluxfloor.accounts.strategies import Standing, standings
 from fluxfloor.allocation import days
-from fluxfloor.contracts.events import CandleClosed, HistoryUploaded, TradeClosed
+from fluxfloor.contracts.events import CandleClosed, HistoryUploaded, ScheduleTicked, TradeClosed
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.state import Account, CandleWindow, TradeRow
 from fluxfloor.contracts.weights import Allocation, InstrumentDays, StrategyDays
-from fluxfloor.errors import RetryLater
+from fluxfloor.errors import InvariantBroken, RetryLater
 from fluxfloor.market.window import decode, window_id
 from fluxfloor.ports import Query
 from fluxfloor.runtime.context import Context
@@ -41,23 +41,30 @@ def take_history(uploaded: HistoryUploaded, work: Work) -> None:
 
 def close_days(context: Context, tick: Fact) -> None:
     """Portfolio by portfolio; one that can't be closed yet holds up no other."""
-    waiting = [name for name in context.settings.portfolios if not _closed(context, tick, name)]
+    assert isinstance(tick.event, ScheduleTicked)
+    # A clock that is behind must not take midnight for the day before.
+    at_ms = max(context.now_ms, tick.event.scheduled_ms)
+    waiting = [name for name in context.settings.portfolios if not _closed(context, tick, name, at_ms)]
     if waiting:
         raise RetryLater(f"the books of {', '.join(waiting)} moved while their day was being closed")
 
 
-def _closed(context: Context, tick: Fact, portfolio: str) -> bool:
+def _closed(context: Context, tick: Fact, portfolio: str, at_ms: int) -> bool:
     policy = context.read(Policy.key(portfolio))
     account = context.read(Account.key(policy.account_id)) if policy else None
     if account is None:
         return True
-    trades, known = _trades_since(context, account), _known(context, portfolio)
+    known = _known(context, portfolio)
+    since_ms = min((item.closed_ms for item in known if item.closed_ms), default=at_ms) - days.LOOK_BACK_MS
+    trades = _trades_since(context, account, since_ms)
     own = [name for name, item in context.settings.strategies.items() if item.portfolio == portfolio]
-    names = days.strategy_ids(own, trades, known, standings(account, _rules(context, account)))
+    names = days.strategy_ids(
+        own, trades, (item.strategy_id for item in known), standings(account, _rules(context, account))
+    )
     try:
         context.step(
             context.cause(tick.event, tick.event_id, portfolio),
-            lambda _, work: _close(work, portfolio, account, names, trades),
+            lambda _, work: _close(work, portfolio, account, names, trades, at_ms),
         )
     except RetryLater:
         return False
@@ -65,10 +72,10 @@ def _closed(context: Context, tick: Fact, portfolio: str) -> bool:
 
 
 def _close(
-    work: Work, portfolio: str, account: Account, names: list[str], trades: Mapping[str, list[TradeClosed]]
-) -> None:
+    work: Work, portfolio: str, account: Account, names: list[str], trades: Mapping[str, list[TradeClosed]], at_ms: int
+) -> None:  # fmt: skip
     """The account must be the one that the trades were read beside: a trade counts either as open or as closed."""
-    now, allocation = work.read(Account.key(account.id), Allocation.key(portfolio))
+    now, policy, allocation = work.read(Account.key(account.id), Policy.key(portfolio), Allocation.key(portfolio))
     if now is None or now.version != account.version:
         raise RetryLater(f"account {account.id} moved while its day was being closed")
     rules = _rules(work, account)
@@ -76,31 +83,40 @@ def _close(
     records = work.read_all([StrategyDays.key(f"{portfolio}|{name}") for name in names])
     beside = max((found for found in records if found), key=lambda found: found.closed_ms, default=None)
     for name, found in zip(names, records, strict=True):
-        share = Decimal(str(allocation.active.weights.get(name, 0.0))) if allocation else Decimal(1)
+        share = _share(name, policy, allocation)
         record = found or days.opened(portfolio, name, share, beside)
-        if days.due(record, work.now_ms):
+        if days.due(record, at_ms):
             here = held.get(name, Standing())
             made = days.Made(here.open_profit, here.margin, equity, share, tuple(trades.get(name, ())))
-            work.write(days.closed(record, made, work.now_ms))
+            work.write(days.closed(record, made, at_ms))
 
 
-def _trades_since(context: Context, account: Account) -> dict[str, list[TradeClosed]]:
-    """By strategy, those of the last days."""
-    since_ms = context.now_ms - days.LOOK_BACK_MS
+def _share(strategy_id: str, policy: Policy | None, allocation: Allocation | None) -> Decimal:
+    """Of the equity: all of it where none is shared."""
+    if policy is None or policy.allocation is None or allocation is None:
+        return Decimal(1)
+    return Decimal(str(allocation.active.weights.get(strategy_id, 0.0)))
+
+
+def _trades_since(context: Context, account: Account, since_ms: int) -> dict[str, list[TradeClosed]]:
+    """By strategy."""
     query = Query(
         TradeRow.collection, (("account_id", "==", account.id), ("exit_ms", ">=", since_ms)), order_by="exit_ms",
         limit=MAX_TRADES,
     )  # fmt: skip
     found: dict[str, list[TradeClosed]] = {}
-    for row in context.ports.store.query(query):
+    rows = context.ports.store.query(query)
+    if len(rows) == MAX_TRADES:
+        raise InvariantBroken(f"account {account.id} closed {MAX_TRADES} trades or more since {since_ms}")
+    for row in rows:
         trade = TradeRow.decode(row.data or {}).trade
         found.setdefault(trade.strategy_id, []).append(trade)
     return found
 
 
-def _known(context: Context, portfolio: str) -> list[str]:
+def _known(context: Context, portfolio: str) -> list[StrategyDays]:
     query = Query(StrategyDays.collection, (("portfolio_id", "==", portfolio),), limit=MAX_STRATEGIES)
-    return [StrategyDays.decode(found.data or {}).strategy_id for found in context.ports.store.query(query)]
+    return [StrategyDays.decode(found.data or {}) for found in context.ports.store.query(query)]
 
 
 def _rules(source: Context | Work, account: Account) -> dict[str, Instrument]:

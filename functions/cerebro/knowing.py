@@ -21,7 +21,8 @@ _kept: OrderedDict[tuple[Any, ...], tuple[tuple[InstrumentDays, ...], Scenarios 
 
 
 def known(work: Work, book: RiskBook | None, policy: Policy | None, signal: Signal) -> Knowledge:
-    """For all legs of the signal. One round of reads, and none while the process remembers."""
+    """For all legs of the signal. One round of reads, and none while the process remembers. Weights of a portfolio that
+    shares no equity any more are not known."""
     if book is None or policy is None:
         return Knowledge()
     wanted = sorted(leg.instrument_id for leg in signal.legs)
@@ -29,7 +30,8 @@ def known(work: Work, book: RiskBook | None, policy: Policy | None, signal: Sign
     allocation, *days = work.references([Allocation.key(book.id), *map(InstrumentDays.key, names)])
     found = {name: item for name, item in zip(names, days, strict=True) if item is not None}
     least = fewest_days(float(policy.limits.cvar_alpha))
-    return Knowledge(allocation, _aligned(found, wanted[0], least) if found else None)
+    weights = allocation if policy.allocation is not None else None
+    return Knowledge(weights, _aligned(found, wanted[0], least) if found else None)
 
 
 def _aligned(days: dict[str, InstrumentDays], first: str, least: int) -> Scenarios | None:

@@ -21,7 +21,7 @@ LOOK_BACK_MS = 2 * DAY_MS  # a trade may be booked this long after its exit and 
 @dataclass(frozen=True, slots=True)
 class Made:
     """What one strategy has, as its account says it now, and the capital that it gets from here on. In the account's
-    currency; `trades` are those of the last LOOK_BACK_MS at least, of this strategy."""
+    currency; `trades` are this strategy's, of LOOK_BACK_MS before the last close and since."""
 
     open_profit: Decimal
     margin: Decimal
@@ -49,7 +49,8 @@ def due(record: StrategyDays, now_ms: int) -> bool:
 def closed(record: StrategyDays, made: Made, now_ms: int) -> StrategyDays:
     """With the day that ended last before `now_ms`. The first time only sets the start: there is no return before it.
     Where days were missed, all of their profit is in the one that is closed."""
-    fresh = [trade for trade in made.trades if trade.trade_id not in record.counted]
+    since_ms = record.closed_ms - LOOK_BACK_MS  # what `counted` remembers; older ones were in then
+    fresh = [trade for trade in made.trades if trade.exit_ms >= since_ms and trade.trade_id not in record.counted]
     profit = sum((trade.profit for trade in fresh), Decimal(0)) + made.open_profit - record.open_profit
     known = record.model_copy(
         update={

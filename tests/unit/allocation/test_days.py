@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
 from fluxfloor.allocation import days
+from fluxfloor.contracts.events import TradeClosed
 from fluxfloor.contracts.weights import MAX_DAYS, InstrumentDays, StrategyDays, UploadedDays
 from pydantic import ValidationError
 
@@ -65,6 +67,18 @@ def test_a_strategy_without_capital_has_no_day() -> None:
 def test_missed_days_are_not_there() -> None:
     record = days.closed(started(), made("30"), MIDNIGHT + 3 * DAY)
     assert (record.days, record.returns) == ((20_002,), (0.003,))
+
+
+def test_after_days_of_silence_every_trade_since_counts_and_none_before() -> None:
+    record = days.closed(started(), made(trades=(1,), at_ms=MIDNIGHT + DAY), MIDNIGHT + DAY)
+    after = MIDNIGHT + 6 * DAY
+    closed = tuple(trade(n, exit_ms=MIDNIGHT + n * DAY).trade for n in (-2, 2, 3, 5))
+    found = days.closed(record, replace(made(), trades=(*record_trades(), *closed)), after)
+    assert found.returns[1] == pytest.approx(3 * 12.5 / 10_000, rel=1e-12)
+
+
+def record_trades() -> tuple[TradeClosed, ...]:
+    return made(trades=(1,), at_ms=MIDNIGHT + DAY).trades
 
 
 def test_a_day_is_due_once() -> None:
