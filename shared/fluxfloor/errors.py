@@ -59,9 +59,10 @@ class OutcomeUnknown(FloorError):
 class VenueRefused(FloorError):
     reason = "venue_refused"
 
-    def __init__(self, message: str, code: str = "venue_refused") -> None:
+    def __init__(self, message: str, code: str = "venue_refused", retryable: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.retryable = retryable  # nothing was wrong with the order itself: the same may be sent again
 
 
 class InvariantBroken(FloorError):

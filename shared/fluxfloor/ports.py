@@ -11,7 +11,7 @@ from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Candle, Instrument, Quote
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.orders import Fill, OrderState, Side
-from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.signals import OrderType, TimeInForce
 from fluxfloor.contracts.venues import Capabilities
 
 Data = dict[str, Any]
@@ -181,11 +181,18 @@ class Placement:
     trigger_price: Decimal | None
     expires_ms: int  # the venue must not act on it after this time
     reduce_only: bool
+    trail: Decimal | None = None  # TRAILING_STOP: distance from the best price, in the quote currency
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue shows it, with all its fills so far."""
+    """An order as the venue shows it, with all its fills so far.
+
+    `filled` is what the venue says was executed, where it says so: fills may be shown later than that. An order is at
+    its end only once its fills add up to it.
+    """
 
     client_order_id: str
     venue_order_id: str
@@ -193,6 +200,9 @@ class VenueOrder:
     fills: tuple[Fill, ...] = ()
     reason: str = ""
     check_after_ms: int = 0  # when there may be news; 0: whenever execution's own rhythm says
+    filled: Decimal | None = None
+    symbol: str = ""  # of a listing: as the instrument spells it
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,29 +210,53 @@ class VenueFill:
     """A fill among an account's trades, with what it did to the account's balances (currency → change)."""
 
     fill: Fill
-    client_order_id: str
+    client_order_id: str  # empty where the venue does not say, or somebody traded there by hand
     moves: dict[str, Decimal]
+    symbol: str = ""  # as the instrument spells it; empty where the venue's adapter can't tell
+    side: Side | None = None
+    venue_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTransfer:
+    """Money that came or went without a trade. `amount` is what it did to the balance: signed, fee included."""
+
+    transfer_id: str  # the venue's; unique per account
+    kind: Literal["deposit", "withdrawal", "transfer", "reward", "interest", "fee", "adjustment"]
+    currency: str
+    amount: Decimal
+    fee: Decimal
+    ts_event_ms: int
+    reference: str = ""  # an address, a chain's transaction, the other wallet
 
 
 @dataclass(frozen=True, slots=True)
 class VenueBooks:
-    """Balances as the venue shows them, and every fill since a time."""
+    """Balances as the venue shows them (bound or free, all of it), every fill and transfer since a time, and what is
+    open. `fills` and `transfers` are complete from `since_ms` on, and of the same moment as the balances."""
 
     balances: dict[str, Decimal]
     fills: tuple[VenueFill, ...] = ()
+    transfers: tuple[VenueTransfer, ...] = ()
+    orders: tuple[VenueOrder, ...] | None = None  # open ones; None: not asked
+    margin_used: Decimal | None = None  # in the account's currency, where the venue has margin
+    margin_free: Decimal | None = None
 
 
 class Venue(Protocol):
-    """One account at one venue. Raises VenueRefused (it said no), Throttled, or OutcomeUnknown (no answer)."""
+    """One account at one venue. Raises VenueRefused (it said no), Throttled (it, or our own budget, asks for patience),
+    RetryLater (a read that failed after its retries) or OutcomeUnknown (no answer to something that may have acted)."""
 
     capabilities: Capabilities
 
     def place(self, placement: Placement) -> VenueOrder:
-        """Sends once and never retries by itself."""
+        """Sends once and never retries by itself. VenueRefused only where the venue is known not to have taken it; its
+        `retryable` says that the same may be sent again (a nonce, a throttle), `code` why. Anything else that goes
+        wrong once the first byte was sent is OutcomeUnknown."""
         ...
 
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
-        """The order of that id, among open and closed orders and own trades; None: not seen."""
+        """The order of that id, among open and closed orders and own trades; None: not seen in any of them."""
         ...
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
@@ -230,6 +264,14 @@ class Venue(Protocol):
         ...
 
     def books(self, since_ms: int) -> VenueBooks: ...
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        """The market now, for an order that is at work; None where the venue quotes nothing."""
+        ...
+
+    def clock_offset_ms(self) -> int:
+        """The venue's clock minus ours, as last measured."""
+        ...
 
 
 class MarketData(Protocol):

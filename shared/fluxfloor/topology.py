@@ -371,6 +371,7 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("allocation_studies", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
     QueryShape("trades", equals=("account_id",), order_by="exit_ms", descending=True),
     QueryShape("ledger", equals=("account_id",), order_by="ts_event_ms"),
+    QueryShape("paper_orders", equals=("account_id", "state")),
     QueryShape("paper_fills", equals=("account_id",), order_by="ts_event_ms"),
     QueryShape("account_views"),
     QueryShape("risk_rows", order_by="ts_event_ms", descending=True),

@@ -12,7 +12,7 @@ from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.events import OrderRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, QuoteState
+from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.orders import OrderIntent, OrderReport
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.state import Order
@@ -83,6 +83,12 @@ class Moody(Venue):
 
     def books(self, since_ms: int) -> VenueBooks:
         return self.inner.books(since_ms)
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        return self.inner.quote(instrument)
+
+    def clock_offset_ms(self) -> int:
+        return self.inner.clock_offset_ms()
 
 
 MOODS = (

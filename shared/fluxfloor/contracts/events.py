@@ -11,7 +11,7 @@ from pydantic import Field
 from fluxfloor.contracts.base import Event, Ident, Model, NonNegative, Number, UtcMs
 from fluxfloor.contracts.decisions import Decision
 from fluxfloor.contracts.instruments import Candle, Quote
-from fluxfloor.contracts.orders import OrderIntent, OrderReport
+from fluxfloor.contracts.orders import OrderChange, OrderIntent, OrderReport
 from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.contracts.weights import Shares, Study, UploadedDays
@@ -102,6 +102,19 @@ class OrderRequested(Event):
 
     def subjects(self) -> tuple[str, ...]:
         return (self.intent.signal_id, self.intent.intent_id)
+
+
+class OrderChanged(Event):
+    """Somebody wants an intent cancelled, amended or released."""
+
+    type: ClassVar[str] = "orders.changed.v1"
+    change: OrderChange
+
+    def key(self) -> str:
+        return self.change.account_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.change.intent_id, self.change.change_id)
 
 
 class ExecutionReported(Event):
@@ -359,8 +372,9 @@ class TimerFired(Event):
 EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
-        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, ExecutionReported,
-        AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, SimulationRequested, SimulationCompleted,
+        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, OrderChanged,
+        ExecutionReported, AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, SimulationRequested,
+        SimulationCompleted,
         AllocationRequested, AllocationMade, HistoryUploaded, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pydantic import Field
 
 from fluxfloor.contracts.base import Ident, Model, NonNegative, Number, Positive, UtcMs
-from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.plans import Plan
+from fluxfloor.contracts.signals import OrderType, TimeInForce
 
 
 class Side(StrEnum):
@@ -78,6 +79,11 @@ class OrderIntent(Model):
     order_type: OrderType = OrderType.MARKET
     limit_ticks: int | None = Field(default=None, gt=0)
     trigger_ticks: int | None = Field(default=None, gt=0)
+    trail_ticks: int | None = Field(default=None, gt=0)  # TRAILING_STOP: its distance from the best price
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False  # never takes: refused by the venue where it would
+    plan: Plan | None = None  # None: execution's own rule for its purpose and type
+    protects: str = ""  # of a stop or take-profit that execution keeps: the slot ("<strategy>|<instrument>")
     stop_loss_ticks: int | None = Field(default=None, gt=0)
     take_profit_ticks: int | None = Field(default=None, gt=0)
     arrival_ticks: int = Field(gt=0)  # mid at the decision, what the fill is measured against
@@ -111,4 +117,27 @@ class OrderReport(Model):
     new_fills: tuple[Fill, ...] = ()
     reason: str = ""  # why rejected, cancelled, expired or unknown
     late: bool = False  # fills that arrived after the order had ended
+    submitted_ms: UtcMs = 0  # when the attempt was handed to the venue; 0: it never was
+    ts_event_ms: UtcMs
+
+
+class ChangeKind(StrEnum):
+    CANCEL = "cancel"
+    AMEND = "amend"  # the venue's order is cancelled for certain, then one with the new terms takes what is left
+    RELEASE = "release"  # of a prepared intent: what it waited for has come
+
+
+class OrderChange(Model):
+    """What somebody wants changed of an intent that is not at its end. Terms left out stay as they are."""
+
+    change_id: Ident
+    intent_id: Ident
+    portfolio_id: Ident
+    account_id: Ident
+    kind: ChangeKind
+    lots: int | None = Field(default=None, gt=0)  # in all, what has filled included
+    limit_ticks: int | None = Field(default=None, gt=0)
+    trigger_ticks: int | None = Field(default=None, gt=0)
+    asked_by: Ident
+    reason: str = Field(default="", max_length=500)
     ts_event_ms: UtcMs

@@ -27,6 +27,15 @@ class OrderType(StrEnum):
     LIMIT = "LIMIT"
     STOP = "STOP"
     STOP_LIMIT = "STOP_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"  # a market order once the price is as good as its trigger
+    TRAILING_STOP = "TRAILING_STOP"  # a stop that follows the best price at a fixed distance
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"  # until cancelled
+    IOC = "IOC"  # what fills at once; the rest is cancelled
+    FOK = "FOK"  # all at once or nothing
+    DAY = "DAY"  # until the session's close; only where a venue has sessions
 
 
 class SizeKind(StrEnum):

@@ -21,4 +21,6 @@ def placement_of(order: Order, rules: Instrument, capabilities: Capabilities) ->
         limit_price=rules.price(intent.limit_ticks) if intent.limit_ticks else None,
         trigger_price=rules.price(intent.trigger_ticks) if intent.trigger_ticks else None,
         expires_ms=order.expires_at_venue_ms, reduce_only=intent.purpose is not Purpose.ENTRY,
+        trail=rules.price(intent.trail_ticks) if intent.trail_ticks else None,
+        time_in_force=intent.time_in_force, post_only=intent.post_only,
     )  # fmt: skip

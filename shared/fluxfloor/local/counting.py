@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.journal import JOURNAL, Timer
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.local.floor import Due, Floor
@@ -234,6 +234,13 @@ class CountingVenue(Venue):
     def books(self, since_ms: int) -> VenueBooks:
         self._tally.now.venue_calls += 1
         return self._inner.books(since_ms)
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        self._tally.now.venue_calls += 1
+        return self._inner.quote(instrument)
+
+    def clock_offset_ms(self) -> int:
+        return self._inner.clock_offset_ms()
 
 
 # --- the floor ---------------------------------------------------------------------------------------------------

@@ -107,13 +107,23 @@ class StrategySettings(Section):
 
 
 class AccountSettings(Section):
-    """One account at one venue. `paper` fills against the market's quotes."""
+    """One account at one venue. `paper` fills against the market's quotes.
+
+    Keys are secrets: `venue-<account>` may trade, `venue-query-<account>` may only look; each holds a JSON object with
+    `key` and `secret` (and `password` where a venue wants one).
+    """
 
     venue: Ident = "paper"
     portfolio: Ident = "main"
     currency: str = "USDT"
     deposit: NonNegative = Decimal(10_000)  # paper only: what the account opens with
-    secret_name: str = ""  # live only
+    sandbox: bool = False  # at the venue's place to practise: no real money, so allowed in paper mode
+    base_url: str = ""  # another address that speaks the venue's REST, such as a venue simulator's
+    stops: Literal["auto", "floor", "venue"] = "auto"  # who keeps the stop of a position; auto: paper floor, else venue
+
+    @property
+    def stops_at_venue(self) -> bool:
+        return self.stops == "venue" or (self.stops == "auto" and self.venue != "paper")
 
 
 class PaperSettings(Section):
@@ -249,8 +259,13 @@ class Settings(Section):
             for name, item in named.items():
                 if item.portfolio not in self.portfolios:
                     raise ValueError(f"{section}.{name}.portfolio: {item.portfolio!r} is not in [portfolios]")
-        if self.mode == "paper" and any(account.venue != "paper" for account in self.accounts.values()):
-            raise ValueError("a live account needs mode 'live'")
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_fit_the_mode(self) -> Self:
+        for name, account in self.accounts.items():
+            if self.mode == "paper" and account.venue != "paper" and not account.sandbox:
+                raise ValueError(f"accounts.{name}: a live account needs mode 'live', or sandbox = true")
         return self
 
     def digest(self) -> str:

@@ -90,6 +90,8 @@ class PaperFill(Document):
 
     account_id: str
     client_order_id: str
+    symbol: str = ""
+    side: Side | None = None
     fill: Fill
     moves: dict[str, Number]
     ts_event_ms: UtcMs
@@ -162,9 +164,28 @@ class PaperVenue:
             fills = self._fills(since_ms)
             (held,) = self._store.read([ref])
             if held.data == before.data:
-                return VenueBooks(dict(self._account(held).balances), fills)
+                return VenueBooks(dict(self._account(held).balances), fills, orders=self._open_orders())
             before = held
         raise OutcomeUnknown(f"paper account {self._account_id} is too busy to be read")
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        (quoted,) = self._store.read([_ref(QuoteState.key(instrument.instrument_id))])
+        return _quote(quoted)
+
+    def clock_offset_ms(self) -> int:
+        return 0
+
+    def _open_orders(self) -> tuple[VenueOrder, ...]:
+        found: list[VenueOrder] = []
+        for state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
+            resting = Query(
+                PaperOrder.collection,
+                (("account_id", "==", self._account_id), ("state", "==", state.value)),
+                limit=PAGE,
+            )
+            rows = self._store.query(resting)
+            found += [_shown(PaperOrder.decode(row.data or {})) for row in rows]
+        return tuple(found)
 
     def _fills(self, since_ms: int) -> tuple[VenueFill, ...]:
         """All of them, however many: the next page begins with the last time of the one before."""
@@ -174,7 +195,7 @@ class PaperVenue:
             page = self._page(since_ms, limit)
             seen.update({row.id: row for row in page})
             if len(page) < limit:
-                return tuple(VenueFill(row.fill, row.client_order_id, row.moves) for row in seen.values())
+                return tuple(_fill_shown(row) for row in seen.values())
             last_ms = page[-1].ts_event_ms
             limit = limit * 2 if last_ms == since_ms else PAGE  # a page of one single time has to grow
             since_ms = last_ms
@@ -261,8 +282,8 @@ class PaperVenue:
         else:
             commit.updates[held.ref] = ({**account.encode(), "version": held.data["version"] + 1}, held.token)
         row = PaperFill(
-            id=fill.trade_id, account_id=self._account_id, client_order_id=order.id, fill=fill, moves=moves,
-            ts_event_ms=fill.ts_event_ms,
+            id=fill.trade_id, account_id=self._account_id, client_order_id=order.id,
+            symbol=order.instrument.symbol, side=order.side, fill=fill, moves=moves, ts_event_ms=fill.ts_event_ms,
         )  # fmt: skip
         commit.creates[_ref(PaperFill.key(row.id))] = row.encode()
 
@@ -341,7 +362,20 @@ def _used(order_id: str) -> VenueRefused:
 
 def _shown(order: PaperOrder) -> VenueOrder:
     check_after_ms = 0 if order.state.terminal else order.due_ms
-    return VenueOrder(order.id, f"P-{order.id[:12]}", order.state, order.fills, order.reason, check_after_ms)
+    return VenueOrder(
+        order.id, _venue_id(order.id), order.state, order.fills, order.reason, check_after_ms,
+        filled=EXACT.subtract(order.quantity, order.unfilled), symbol=order.instrument.symbol, side=order.side,
+    )  # fmt: skip
+
+
+def _venue_id(order_id: str) -> str:
+    return f"P-{order_id[:12]}"
+
+
+def _fill_shown(row: PaperFill) -> VenueFill:
+    return VenueFill(
+        row.fill, row.client_order_id, row.moves, row.symbol, row.side, venue_order_id=_venue_id(row.client_order_id)
+    )
 
 
 @exact

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import CommitUnknown, OutcomeUnknown, RetryLater, Throttled
@@ -153,6 +153,15 @@ class FaultyVenue(Venue):
         found = self._inner.books(since_ms)
         stop_at("after venue.books")
         return found
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        stop_at("before venue.quote")
+        if self._faults.strikes("venue_throttle"):
+            raise Throttled("too many requests")
+        return self._inner.quote(instrument)
+
+    def clock_offset_ms(self) -> int:
+        return self._inner.clock_offset_ms()
 
 
 def faulty_venues(
