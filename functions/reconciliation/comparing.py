@@ -19,6 +19,8 @@ from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.references import ref_of
 from fluxfloor.runtime.work import Work
 
+from functions.reconciliation.booking import instruments
+
 log = logging.getLogger("fluxfloor.reconciliation")
 AGREED_LATELY_MS = 60_000  # books that agreed so lately are not compared again for every fill
 TRIES = 3
@@ -79,10 +81,13 @@ def _judge(work: Work, account_id: str, version: int, seen: VenueBooks, read: Re
         _open(work, account_id, seen)
         return True
     found = compare_books(account, seen, _booked(account_id, seen, read), work.now_ms)
+    polled = books.margin(account, seen.margin_used, seen.margin_free)
+    if polled is not account:
+        work.emit(books.told(polled, instruments(work, polled), "margin", work.now_ms))
     if found.agrees:
-        _agreed(work, account)
+        _agreed(work, account, polled)
     else:
-        _disagreed(work, account, found)
+        _disagreed(work, polled, found)
     return True
 
 
@@ -105,9 +110,10 @@ def _open(work: Work, account_id: str, seen: VenueBooks) -> None:
     work.emit(books.told(opened.account, {}, "opened", work.now_ms))
 
 
-def _agreed(work: Work, account: Account) -> None:
-    if account.mismatches or work.now_ms - account.agreed_ms >= AGREED_LATELY_MS:
-        work.write(account.model_copy(update={"mismatches": 0, "agreed_ms": work.now_ms}))
+def _agreed(work: Work, account: Account, polled: Account) -> None:
+    """`polled` is the account with what the venue said of its margin."""
+    if polled is not account or account.mismatches or work.now_ms - account.agreed_ms >= AGREED_LATELY_MS:
+        work.write(polled.model_copy(update={"mismatches": 0, "agreed_ms": work.now_ms}))
     if account.mismatches >= PATIENCE:
         message = f"books of {account.id} agree with {account.venue} again; entries wait for a person to resume them"
         work.emit(_risk("books_agree", account, Severity.INFO, message, work.now_ms))

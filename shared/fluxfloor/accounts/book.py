@@ -99,6 +99,13 @@ def mark(account: Account, rules: Instrument, price: Decimal, at_ms: int) -> Acc
     return account.model_copy(update={"positions": {**account.positions, rules.instrument_id: marked}})
 
 
+def margin(account: Account, used: Decimal | None, free: Decimal | None) -> Account:
+    """With what the venue says of its margin; the same account where that is what it said before."""
+    if (used, free) == (account.margin_used, account.margin_free):
+        return account
+    return account.model_copy(update={"margin_used": used, "margin_free": free})
+
+
 @exact
 def unrealised(account: Account, instruments: Rules) -> Decimal:
     return sum((_unrealised(item, instruments[name]) for name, item in _open(account)), ZERO)
@@ -138,6 +145,7 @@ def told(
         realised=account.realised, unrealised=unrealised(account, instruments), fees=account.fees,
         deposits=account.deposits, trades=trades, cause=cause, account_version=account.version + 1,
         positions=tuple(_view(name, item, instruments[name]) for name, item in _open(account)), ts_event_ms=at_ms,
+        margin_used=account.margin_used, margin_free=account.margin_free,
     )  # fmt: skip
 
 

@@ -178,8 +178,10 @@ class AccountUpdated(Event):
     deposits: Number = Decimal(0)  # net deposits and withdrawals since the account was opened
     positions: tuple[PositionView, ...] = ()
     trades: tuple[TradeClosed, ...] = ()
-    cause: str  # "fill", "mark", "opened", "adjustment"
+    cause: str  # "fill", "mark", "opened", "adjustment", "external", "transfer", "margin"
     account_version: int
+    margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
+    margin_free: Number | None = None  # what it would still lend against; below zero in a margin call
     ts_event_ms: UtcMs
 
     def key(self) -> str:

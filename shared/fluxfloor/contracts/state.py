@@ -314,6 +314,8 @@ class Account(Document):
     mismatches: int = 0  # consecutive comparisons that did not agree
     opened_ms: UtcMs = 0  # earlier fills are in the opening balances
     agreed_ms: UtcMs = 0  # when the venue last agreed
+    margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
+    margin_free: Number | None = None
 
 
 class Posting(Model):

@@ -113,6 +113,8 @@ class AccountView(Document):
     deposits: Number
     positions: tuple[PositionView, ...] = ()
     account_version: int
+    margin_used: Number | None = None
+    margin_free: Number | None = None
     ts_event_ms: UtcMs
 
 

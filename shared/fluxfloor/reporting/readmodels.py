@@ -79,7 +79,7 @@ def account_view(updated: AccountUpdated, kept: AccountView | None) -> AccountVi
         id=updated.account_id, portfolio_id=updated.portfolio_id, currency=updated.currency, cash=updated.cash,
         equity=updated.equity, realised=updated.realised, unrealised=updated.unrealised, fees=updated.fees,
         deposits=updated.deposits, positions=updated.positions, account_version=updated.account_version,
-        ts_event_ms=updated.ts_event_ms,
+        ts_event_ms=updated.ts_event_ms, margin_used=updated.margin_used, margin_free=updated.margin_free,
     )  # fmt: skip
 
 

@@ -351,3 +351,29 @@ def test_an_account_whose_venue_is_down_keeps_no_other_from_being_compared(tmp_p
     second = books.floor.context("reconciliation").read(Account.key("paper-two"))
     assert second.agreed_ms == books.clock.now_ms()
     books.floor.close()
+
+
+# --- margin ------------------------------------------------------------------------------------------------------
+
+
+def test_the_venues_margin_is_kept_and_told_once_for_every_change(books):
+    inner, lends = books.floor.ports.venue, {"used": d(100), "free": d(900)}
+
+    class Lending:
+        def __init__(self, venue):
+            self.venue = venue
+
+        def books(self, since_ms):
+            seen = self.venue.books(since_ms)
+            return replace(seen, margin_used=lends["used"], margin_free=lends["free"])
+
+    runner = books.floor.runners["reconciliation"]
+    runner.ports = replace(runner.ports, venue=lambda name: Lending(inner(name)))
+    for free in (900, 900, -5):
+        lends["free"] = d(free)
+        books.later(MINUTE_MS)
+        books.sweep()
+    told = [update for update in books.updates() if update.cause == "margin"]
+    assert [(update.margin_used, update.margin_free) for update in told] == [(100, 900), (100, -5)]
+    assert told[-1].account_version <= books.account.version
+    assert (books.account.margin_used, books.account.margin_free) == (100, -5)
