@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import guard
+from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, OrderRequested, RiskRaised
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import OrderIntent, Purpose
@@ -63,7 +64,8 @@ def watch(update: AccountUpdated, work: Work) -> None:
     before, policy, halt, floor_halt = work.read(
         RiskBook.key(portfolio), Policy.key(portfolio), Halt.key(portfolio), Halt.key(FLOOR)
     )
-    book = books.apply_account(before, update)
+    setting = work.settings.portfolios.get(portfolio)
+    book = books.apply_account(before, update, setting.day if setting else TradingDay.UTC)
     alarm = guard.watch(book, policy, work.now_ms) if policy and book is not before else None
     if alarm is not None and (halt is None or (alarm.halt.flatten and not halt.flatten)):
         halt = alarm.halt if halt is None else halt.model_copy(update={"flatten": True})

@@ -23,6 +23,7 @@ from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Delivery, Ref, Store
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.runner import Outcome
+from fluxfloor.runtime.settings import Settings
 
 from tests.support.desk import AT_MS, BTC, ETH, PERP, book, policy, quote
 
@@ -31,12 +32,13 @@ class CerebroRoom:
     """A fresh book of 10,000 under kraken-mvp, unless said; on an embedded store, unless one is given."""
 
     def __init__(
-        self, directory: Path, on: RiskBook | None = None, under: Policy | None = None, store: Store | None = None
-    ) -> None:
+        self, directory: Path, on: RiskBook | None = None, under: Policy | None = None, store: Store | None = None,
+        settings: Settings | None = None,
+    ) -> None:  # fmt: skip
         self.clock = VirtualClock(AT_MS)
         self._tick = threading.Lock()
         wrap = None if store is None else lambda ports: replace(ports, store=store)
-        self.floor = Floor(directory, house.settings(), self.clock, wrap=wrap, stages=("cerebro",))
+        self.floor = Floor(directory, settings or house.settings(), self.clock, wrap=wrap, stages=("cerebro",))
         self.store = self.floor.ports.store
         self.put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC, ETH, PERP)))
         self.put(on or book())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
+from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
@@ -20,17 +20,12 @@ from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 ZERO = Decimal(0)
 WORST_MOVE = Decimal("0.01")  # how far an order without a limit may fill from its decision price
 PRICE_PLACES = 12
-DAY_MS = 86_400_000
 Rules = dict[str, Instrument]
 Sides = dict[str, tuple[Decimal, Decimal]]
 
 
 def position_key(strategy_id: str, instrument_id: str) -> str:
     return f"{strategy_id}|{instrument_id}"
-
-
-def utc_day(ts_ms: int) -> str:
-    return datetime.fromtimestamp(ts_ms / 1000, UTC).date().isoformat()
 
 
 # --- one slot ----------------------------------------------------------------------------------------------------
@@ -247,31 +242,31 @@ def _filled(before: BookPosition | None, report: OrderReport, filled: int, rules
 
 def rolled(book: RiskBook, now_ms: int) -> RiskBook:
     """The book on the day it is by now: a new day begins with the equity that is known of the last."""
-    today = utc_day(now_ms)
+    today = book.trading_day.of(now_ms)
     if today <= book.day:
         return book
     return book.model_copy(update={"day": today, "day_start_equity": book.equity})
 
 
 @exact
-def apply_account(book: RiskBook | None, update: AccountUpdated) -> RiskBook:
+def apply_account(book: RiskBook | None, update: AccountUpdated, trading_day: TradingDay = TradingDay.UTC) -> RiskBook:
     """Takes over cash, equity and marks; rolls the day; moves the high-water mark, deposits taken out.
 
     A mark of midnight itself is the equity that the day begins with. An update older than the last one taken changes
-    nothing.
+    nothing. `trading_day` is the portfolio's by now.
     """
     if book is None:
         return RiskBook(
             id=update.portfolio_id, account_id=update.account_id, currency=update.currency, cash=update.cash,
-            equity=update.equity, deposits=update.deposits, day=utc_day(update.ts_event_ms),
-            day_start_equity=update.equity, high_water=update.equity, account_version=update.account_version,
-            marked_ms=update.ts_event_ms,
+            equity=update.equity, deposits=update.deposits, day=trading_day.of(update.ts_event_ms),
+            trading_day=trading_day, day_start_equity=update.equity, high_water=update.equity,
+            account_version=update.account_version, marked_ms=update.ts_event_ms,
         )  # fmt: skip
     if update.account_version <= book.account_version:
         return book
     moved = update.deposits - book.deposits
-    book = rolled(book, update.ts_event_ms)
-    at_midnight = update.ts_event_ms % DAY_MS == 0 and utc_day(update.ts_event_ms) == book.day
+    book = rolled(book.model_copy(update={"trading_day": trading_day}), update.ts_event_ms)
+    at_midnight = trading_day.begins_at(update.ts_event_ms) and trading_day.of(update.ts_event_ms) == book.day
     return book.model_copy(
         update={
             "cash": update.cash, "equity": update.equity, "deposits": update.deposits,

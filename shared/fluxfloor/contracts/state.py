@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import SignalScored, TradeClosed
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
 
@@ -205,7 +206,8 @@ class RiskBook(Document):
     cash: Number = Decimal(0)
     equity: Number = Decimal(0)
     deposits: Number = Decimal(0)
-    day: str = ""  # UTC date
+    day: str = ""  # the date by its trading day
+    trading_day: TradingDay = TradingDay.UTC
     day_start_equity: Number = Decimal(0)
     high_water: Number = Decimal(0)
     account_version: int = 0

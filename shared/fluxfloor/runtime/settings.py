@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.base import Ident, NonNegative, Number
+from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.instruments import TIMEFRAME_MS
 from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits
 from fluxfloor.errors import Misconfigured
@@ -150,6 +151,7 @@ class VersionSettings(Section):
 class PortfolioSettings(Section):
     preset: str = "kraken-mvp"
     account: Ident = "paper-main"
+    day: TradingDay = TradingDay.UTC  # what its daily loss is counted by
     limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the preset, by name
     versions: dict[Ident, VersionSettings] = Field(default_factory=dict)
     shadow: str = ""  # the version that decides beside the live one from the start
