@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fluxfloor.contracts.base import Ident, Model, NonNegative, UtcMs
+from fluxfloor.contracts.base import Ident, Model, NonNegative, Positive, UtcMs
 from fluxfloor.contracts.events import ExportKind
+from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import Limits, Policy
+from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import TradeRow
 from fluxfloor.contracts.views import (
@@ -78,6 +80,34 @@ class HaltRequest(Model):
     scope: Ident
     reason: Reason
     flatten: bool = False
+
+
+class ResumeRequest(Model):
+    """Why entries may go on: it stands in the audit log."""
+
+    reason: Reason
+
+
+class ExitRequest(Model):
+    """Out of all that fits what is named, an instrument by its id or symbol; with nothing named, `all` is true."""
+
+    portfolio: Ident | None = None
+    strategy: Ident | None = None
+    instrument: Ident | None = None
+    all: bool = False
+    reason: Reason
+
+
+class OrderReason(Model):
+    reason: Reason
+
+
+class AmendRequest(OrderReason):
+    """New terms of an order; what is left out stays. `quantity` is the whole of it, what has filled included."""
+
+    quantity: Positive | None = None
+    limit_price: Positive | None = None
+    trigger_price: Positive | None = None
 
 
 class ExportRequest(Model):
@@ -298,6 +328,36 @@ class Resumed(Model):
     """The halt that was lifted."""
 
     was: HaltPanel
+
+
+class ExitAsked(Model):
+    """Ask `/v1/why/{signal_id}` what came of it."""
+
+    signal_id: str
+    portfolio_id: str
+    strategy_id: str
+    instrument_id: str
+
+    @classmethod
+    def of(cls, signal: Signal) -> Self:
+        return cls(
+            signal_id=signal.signal_id, portfolio_id=signal.portfolio_id, strategy_id=signal.strategy_id,
+            instrument_id=signal.leg.instrument_id,
+        )  # fmt: skip
+
+
+class Exiting(Model):
+    """Exits on their way: each is decided and sent like any other."""
+
+    items: tuple[ExitAsked, ...]
+
+
+class ChangeAsked(Model):
+    """On its way to execution, which decides on the order as it is by then."""
+
+    change_id: str
+    intent_id: str
+    kind: ChangeKind
 
 
 class Released(Model):

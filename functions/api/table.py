@@ -16,7 +16,7 @@ from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import pages, people, policies, reads, sharing, shown, writes
+from functions.api import pages, people, policies, reads, sharing, shown, trading, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -62,7 +62,21 @@ table.get("/v1/openapi.json", "This description", None, public=True)(pages.opena
 
 table.get("/v1/halts", "What is halted", a.Halts)(reads.halts)
 table.write("POST", "/v1/halts", "The kill switch", HaltPanel, body=a.HaltRequest)(writes.halt)
-table.write("DELETE", "/v1/halts/{scope}", "Resume what was halted", a.Resumed)(writes.resume)
+table.write("POST", "/v1/halts/{scope}/resume", "Resume what was halted", a.Resumed, body=a.ResumeRequest)(
+    writes.resume
+)
+table.write("POST", "/v1/positions/exit", "Leave positions", a.Exiting, body=a.ExitRequest, status=202)(
+    trading.exit_positions
+)
+table.write("POST", "/v1/orders/{intent}/cancel", "Take an order back", a.ChangeAsked, body=a.OrderReason, status=202)(
+    trading.cancel
+)
+table.write("POST", "/v1/orders/{intent}/amend", "Change an order", a.ChangeAsked, body=a.AmendRequest, status=202)(
+    trading.amend
+)
+table.write("POST", "/v1/orders/{intent}/look", "Ask the venue now", a.ChangeAsked, body=a.OrderReason, status=202)(
+    trading.look
+)
 table.write("POST", "/v1/quarantine/{id}/release", "Let the stage take it again", a.Released, status=202)(
     writes.release
 )

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.contracts.events import (
     ExportRequested,
     QuarantineReleased,
-    RiskRaised,
-    Severity,
     SimulationRequested,
 )
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import QUARANTINE
-from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.ports import Ref
 from fluxfloor.reporting.overview import HaltPanel
@@ -23,7 +20,7 @@ from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers, shown
+from functions.api import acts, answers, shown
 from functions.api.desk import desk_of
 
 if TYPE_CHECKING:
@@ -38,44 +35,23 @@ def halt(context: Context, asked: Asked[Nothing, answers.HaltRequest]) -> Reply:
     wish, actor = asked.body, asked.actor
     if wish.scope not in shown.scopes(context):
         raise refusal(422, "there is no such scope", "scope", f"send one of {', '.join(shown.scopes(context))}")
-    text = f"{actor} halted {wish.scope}{' and flattens it' if wish.flatten else ''}: {wish.reason}"
-    raised = RiskRaised(
-        kind="halted", scope=wish.scope, severity=Severity.CRITICAL, message=text, ts_event_ms=context.now_ms,
-        details={"by": actor, "flatten": str(wish.flatten).lower()},
-    )  # fmt: skip
+    cause = acts.halted(actor, wish.scope, wish.reason, wish.flatten, context.now_ms)
 
     def decide(work: Work) -> HaltPanel:
-        (standing,) = work.read(Halt.key(wish.scope))
-        made = standing or Halt(
-            id=wish.scope, reason=wish.reason, raised_by=actor, flatten=wish.flatten, ts_event_ms=work.now_ms
-        )
-        made = made.model_copy(update={"flatten": made.flatten or wish.flatten})
-        work.write(made)
-        work.emit(raised)
-        audit.record(work, actor, "halt.raised", wish.scope, reason=wish.reason, flatten=wish.flatten)
-        return shown.halt_panel(made)
+        return shown.halt_panel(acts.halt(work, actor, wish.scope, wish.reason, wish.flatten))
 
-    return done(context, changes.commit(context, asked, raised, decide))
+    return done(context, changes.commit(context, asked, cause, decide))
 
 
-def resume(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:
+def resume(context: Context, asked: Asked[Nothing, answers.ResumeRequest]) -> Reply:
     """Only a person lifts a halt, and this is where."""
-    scope, actor = asked.path["scope"], asked.actor
-    raised = RiskRaised(
-        kind="resumed", scope=scope, severity=Severity.WARNING, message=f"{actor} resumed {scope}",
-        ts_event_ms=context.now_ms, details={"by": actor},
-    )  # fmt: skip
+    scope, actor, reason = asked.path["scope"], asked.actor, asked.body.reason
+    cause = acts.resumed(actor, scope, reason, context.now_ms)
 
     def decide(work: Work) -> answers.Resumed:
-        (standing,) = work.read(Halt.key(scope))
-        if standing is None:
-            raise refusal(404, f"{scope} is not halted", "path.scope", "see /v1/halts for what is")
-        work.delete(standing)
-        work.emit(raised)
-        audit.record(work, actor, "halt.lifted", scope, was=standing.reason)
-        return answers.Resumed(was=shown.halt_panel(standing))
+        return answers.Resumed(was=shown.halt_panel(acts.resume(work, actor, scope, reason)))
 
-    return done(context, changes.commit(context, asked, raised, decide))
+    return done(context, changes.commit(context, asked, cause, decide))
 
 
 def release(context: Context, asked: Asked[Nothing, Nothing]) -> Reply:

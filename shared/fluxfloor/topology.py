@@ -239,6 +239,7 @@ STAGES: dict[str, StageSpec] = {
             "serves the page and the typed API; the only way a person changes anything",
             image="edge",
             produces=(
+                "signals.received",
                 "exports.requested",
                 "simulations.requested",
                 "allocations.requested",

@@ -135,6 +135,7 @@ def test_the_kill_switch_asks_then_halts_and_a_person_resumes(seat: Seat) -> Non
     (halt,) = seat.house.get("/v1/halts").json["items"]
     assert (halt["scope"], halt["flatten"]) == ("floor", True)
     page.click(".halt button")
+    page.fill("dialog [name=reason]", "it is known now")
     page.click("dialog button[type=submit]")
     expect(page.locator(".halt")).to_have_count(0)
     assert seat.house.get("/v1/halts").json["items"] == []

@@ -25,6 +25,7 @@ from tests.support.api_floor import NOW_MS, ApiFloor
 from tests.support.floor_story import account, quarantined
 
 HALT = {"scope": "floor", "reason": "books look wrong"}
+RESUME = {"reason": "looked into it"}
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_the_kill_switch_is_in_the_store_when_it_answers(house: ApiFloor) -> Non
 
 def test_people_hear_of_a_halt_and_of_its_end(house: ApiFloor) -> None:
     house.send("POST", "/v1/halts", HALT)
-    house.send("DELETE", "/v1/halts/floor")
+    house.send("POST", "/v1/halts/floor/resume", RESUME)
     house.drain()
     told = [(item["kind"], item["scope"]) for item in house.get("/v1/risks").json["items"]]
     assert sorted(told) == [("halted", "floor"), ("resumed", "floor")]
@@ -82,10 +83,10 @@ def test_a_halt_that_stands_keeps_its_reason_and_may_only_grow_graver(house: Api
 
 def test_a_resume_needs_a_halt(house: ApiFloor) -> None:
     house.send("POST", "/v1/halts", HALT)
-    assert house.send("DELETE", "/v1/halts/main").status == 404
-    assert house.send("DELETE", "/v1/halts/floor").json["was"]["reason"] == "books look wrong"
+    assert house.send("POST", "/v1/halts/main/resume", RESUME).status == 404
+    assert house.send("POST", "/v1/halts/floor/resume", RESUME).json["was"]["reason"] == "books look wrong"
     assert house.get("/v1/halts").json["items"] == []
-    assert house.send("DELETE", "/v1/halts/floor").status == 404
+    assert house.send("POST", "/v1/halts/floor/resume", RESUME).status == 404
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_halt_that_can_not_be_names_field_and_fix(house: ApiFloor, body: dict[
 
 def test_the_same_key_gets_the_same_answer_and_changes_nothing_again(house: ApiFloor) -> None:
     first = house.send("POST", "/v1/halts", HALT, key="the-same-key")
-    house.send("DELETE", "/v1/halts/floor")
+    house.send("POST", "/v1/halts/floor/resume", RESUME)
     again = house.send("POST", "/v1/halts", HALT, key="the-same-key")
     assert (again.status, again.body) == (first.status, first.body)
     assert house.get("/v1/halts").json["items"] == []  # it was not halted a second time
@@ -115,7 +116,7 @@ def test_the_same_key_gets_the_same_answer_and_changes_nothing_again(house: ApiF
 
 def test_a_repeated_resume_is_told_that_it_was_done(house: ApiFloor) -> None:
     house.send("POST", "/v1/halts", HALT)
-    first, again = (house.send("DELETE", "/v1/halts/floor", key="resume-key") for _ in range(2))
+    first, again = (house.send("POST", "/v1/halts/floor/resume", RESUME, key="resume-key") for _ in range(2))
     assert (first.status, again.status) == (200, 200)
     assert first.json == again.json
 
@@ -124,7 +125,7 @@ def test_a_repeated_resume_is_told_that_it_was_done(house: ApiFloor) -> None:
     ("method", "path", "body"),
     [
         ("POST", "/v1/halts", {**HALT, "reason": "another reason"}),
-        ("DELETE", "/v1/halts/floor", None),
+        ("POST", "/v1/halts/floor/resume", RESUME),
         ("POST", "/v1/exports", {"kind": "trades", "account_id": "paper-main", "from_ms": 0, "to_ms": 1}),
     ],
 )
@@ -404,7 +405,7 @@ def test_the_audit_log_is_a_chain_that_shows_where_it_was_broken(house: ApiFloor
 
 def test_a_change_that_was_refused_leaves_no_trace_in_the_audit_log(house: ApiFloor) -> None:
     before = len(audit(house))
-    house.send("DELETE", "/v1/halts/floor")
+    house.send("POST", "/v1/halts/floor/resume", RESUME)
     house.send("POST", "/v1/halts", {"scope": "nowhere", "reason": "because"})
     assert len(audit(house)) == before + 1  # the login of this test
 
@@ -430,4 +431,4 @@ def test_a_body_that_can_not_be_read_is_refused(
 
 def test_a_body_where_none_belongs_is_refused(house: ApiFloor) -> None:
     house.send("POST", "/v1/halts", HALT)
-    assert house.send("DELETE", "/v1/halts/floor", {"really": True}).status == 422
+    assert house.send("POST", "/v1/halts/floor/resume", {**RESUME, "really": True}).status == 422

@@ -17,17 +17,19 @@ function ask(title, text, fields, sure, dangerous) {
   });
 }
 
+const why = () => h("label", {}, "Reason", h("input", { type: "text", name: "reason", required: true, minlength: 3, maxlength: 300, autofocus: true, placeholder: "for the audit log", autocomplete: "off" }));
+
 export function askHalt(scopes) {
   return ask("Pull the kill switch?", "New entries stop at once and stay stopped until a person resumes. Exits go on.", [
     h("label", {}, "What to halt", h("select", { name: "scope" }, scopes.map((scope) => h("option", { value: scope },
       scope === "floor" ? "the whole floor" : `portfolio ${scope}`)))),
-    h("label", {}, "Reason", h("input", { type: "text", name: "reason", required: true, minlength: 3, maxlength: 300, autofocus: true, placeholder: "for the audit log", autocomplete: "off" })),
+    why(),
     h("label.check", {}, h("input", { type: "checkbox", name: "flatten" }), "Also close what is open"),
   ], "Halt", true);
 }
 
 export const askResume = (halt) =>
-  ask(`Resume ${halt.scope}?`, `It was halted by ${halt.raised_by}: ${halt.reason}. New entries will be taken again.`, [], "Resume", false);
+  ask(`Resume ${halt.scope}?`, `It was halted by ${halt.raised_by}: ${halt.reason}. New entries will be taken again.`, [why()], "Resume", false);
 
 export const askRelease = (item) =>
   ask("Release this message?", `${item.stage} takes it again. What was decided meanwhile is not decided twice. It was held because: ${item.error}`, [], "Release", false);

@@ -142,7 +142,8 @@ async function pull() {
 }
 
 async function resume(halt) {
-  if (await askResume(halt)) await carriedOut(() => change("DELETE", `/v1/halts/${encodeURIComponent(halt.scope)}`), `${halt.scope} is resumed`);
+  const wish = await askResume(halt);
+  if (wish) await carriedOut(() => change("POST", `/v1/halts/${encodeURIComponent(halt.scope)}/resume`, { reason: wish.reason }), `${halt.scope} is resumed`);
 }
 
 async function release(item) {

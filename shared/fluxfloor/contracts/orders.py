@@ -125,6 +125,7 @@ class ChangeKind(StrEnum):
     CANCEL = "cancel"
     AMEND = "amend"  # the venue's order is cancelled for certain, then one with the new terms takes what is left
     RELEASE = "release"  # of a prepared intent: what it waited for has come
+    LOOK = "look"  # nothing is changed: the venue is asked now what became of it
 
 
 class OrderChange(Model):
