@@ -1,0 +1,268 @@
+"""Kraken's account data and trading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from fluxfloor.venuesim.kraken import names, shapes
+from fluxfloor.venuesim.kraken.reading import market_named, terms_of
+from fluxfloor.venuesim.orders import Entry, Fill, Order
+from fluxfloor.venuesim.refusals import Reason, Refused
+from fluxfloor.venuesim.venue import Venue
+
+PAGE = 50
+MAX_IDS = 50
+
+Params = dict[str, str]
+
+
+# --- money -------------------------------------------------------------------------------------------------------
+
+
+def balance(venue: Venue, account: str, _params: Params) -> Any:
+    held = venue.account(account)
+    return {names.asset(name): _amount(venue, name, amount) for name, amount in held.balances.items()}
+
+
+def balance_ex(venue: Venue, account: str, _params: Params) -> Any:
+    held = venue.account(account)
+    return {
+        names.asset(name): {
+            "balance": _amount(venue, name, amount),
+            "hold_trade": _amount(venue, name, held.bound.get(name, Decimal(0))),
+        }
+        for name, amount in held.balances.items()
+    }
+
+
+def trade_balance(venue: Venue, account: str, params: Params) -> Any:
+    """Everything at its middle in `asset` (ZUSD by default): spot has no margin, so equity is free margin."""
+    wanted = params.get("asset", "ZUSD")
+    total = Decimal(0)
+    for name, amount in venue.account(account).balances.items():
+        total += amount * (_worth(venue, name, wanted) or Decimal(0))
+    text = f"{total:.4f}"
+    return {"eb": text, "tb": text, "m": "0.0000", "n": "0.0000", "c": "0.0000", "v": "0.0000", "e": text, "mf": text}
+
+
+def trade_volume(venue: Venue, _account: str, params: Params) -> Any:
+    result: dict[str, Any] = {"currency": "ZUSD", "volume": "0.0000"}
+    if wanted := params.get("pair"):
+        markets = [market_named(venue, name) for name in wanted.split(",")]
+        result["fees"] = {names.pair(it): _fee_tier(it.taker_fee) for it in markets}
+        result["fees_maker"] = {names.pair(it): _fee_tier(it.maker_fee) for it in markets}
+    return result
+
+
+def ledgers(venue: Venue, account: str, params: Params) -> Any:
+    wanted_asset, kind = params.get("asset", "all"), params.get("type", "all")
+    found = [
+        (entry.ts_ms, names.an_id("L", entry.number), entry)
+        for entry in venue.visible_entries(account)
+        if _asset_matches(wanted_asset, entry.currency) and kind in ("all", shapes.entry_type(entry))
+    ]
+    page, count = _page(found, params)
+    return {"ledger": {key: shapes.entry(venue.rules, entry) for key, entry in page}, "count": count}
+
+
+def query_ledgers(venue: Venue, account: str, params: Params) -> Any:
+    wanted = _ids(params, "id")
+    entries = {names.an_id("L", entry.number): entry for entry in venue.visible_entries(account)}
+    return {key: shapes.entry(venue.rules, entries[key]) for key in wanted if key in entries}
+
+
+def deposits(venue: Venue, account: str, params: Params) -> Any:
+    return [_transfer(venue, entry) for entry in _transfers(venue, account, params) if entry.amount > 0]
+
+
+def withdrawals(venue: Venue, account: str, params: Params) -> Any:
+    return [_transfer(venue, entry) for entry in _transfers(venue, account, params) if entry.amount < 0]
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+def add_order(venue: Venue, account: str, params: Params) -> Any:
+    market = market_named(venue, params.get("pair", ""))
+    terms = terms_of(venue, params, market)
+    if params.get("validate", "").lower() in ("true", "1"):
+        return {"descr": {"order": shapes.described(market, terms, terms.quantity)}}
+    order = venue.place(account, terms)
+    return {
+        "descr": {"order": shapes.described(market, terms, order.quantity)},
+        "txid": [names.an_id("O", order.number)],
+    }
+
+
+def cancel_order(venue: Venue, account: str, params: Params) -> Any:
+    """By txid, by cl_ord_id, or by a userref (which may be several orders')."""
+    told, client_id = params.get("txid", ""), params.get("cl_ord_id", "")
+    if not told and not client_id:
+        raise Refused(Reason.INVALID_ARGUMENT, "txid")
+    number = names.number_of("O", told)
+    meant = [
+        order
+        for order in venue.account(account).open.values()
+        if order.number == number
+        or (client_id and order.terms.client_id == client_id)
+        or (told and order.terms.user_ref == told)
+    ]
+    if not meant:
+        raise Refused(Reason.UNKNOWN_ORDER)
+    for order in meant:
+        venue.cancel(account, order.number)
+    return {"count": len(meant)}
+
+
+def cancel_all(venue: Venue, account: str, _params: Params) -> Any:
+    numbers = list(venue.account(account).open)
+    for number in numbers:
+        venue.cancel(account, number)
+    return {"count": len(numbers)}
+
+
+def open_orders(venue: Venue, account: str, params: Params) -> Any:
+    shown = [order for order in venue.visible_orders(account) if order.open and _wanted(order, params)]
+    return {"open": {names.an_id("O", order.number): _order(venue, order, params) for order in shown}}
+
+
+def closed_orders(venue: Venue, account: str, params: Params) -> Any:
+    """By the time they ended or opened, as `closetime` says; without, by either."""
+    found = [
+        (
+            order.created_ms if params.get("closetime") == "open" else order.ended_ms,
+            names.an_id("O", order.number),
+            order,
+        )
+        for order in venue.visible_orders(account)
+        if not order.open and _wanted(order, params)
+    ]
+    page, count = _page(found, params)
+    return {"closed": {key: _order(venue, order, params) for key, order in page}, "count": count}
+
+
+def query_orders(venue: Venue, account: str, params: Params) -> Any:
+    """By txid, with userref or cl_ord_id as a filter, or by cl_ord_id alone. Unknown ones are left out."""
+    if not params.get("txid") and not params.get("cl_ord_id"):
+        raise Refused(Reason.INVALID_ARGUMENT, "txid")
+    wanted = _ids(params, "txid")
+    shown = {names.an_id("O", order.number): order for order in venue.visible_orders(account) if _wanted(order, params)}
+    return {key: _order(venue, order, params) for key, order in shown.items() if not wanted or key in wanted}
+
+
+def trades_history(venue: Venue, account: str, params: Params) -> Any:
+    found = [(fill.ts_ms, names.an_id("T", fill.number), fill) for fill in venue.visible_fills(account)]
+    page, count = _page(found, params)
+    return {"trades": {key: _trade(venue, fill) for key, fill in page}, "count": count}
+
+
+def query_trades(venue: Venue, account: str, params: Params) -> Any:
+    wanted = _ids(params, "txid")
+    fills = {names.an_id("T", fill.number): fill for fill in venue.visible_fills(account)}
+    return {key: _trade(venue, fills[key]) for key in wanted if key in fills}
+
+
+# --- parts -------------------------------------------------------------------------------------------------------
+
+
+def _page(found: Iterable[tuple[int, str, Any]], params: Params) -> tuple[list[tuple[str, Any]], int]:
+    """Newest first, 50 from `ofs` on, after `start` (exclusive) until `end` (inclusive): seconds or an id."""
+    rows = list(found)
+    after_ms, until_ms = _bound(rows, params.get("start")), _bound(rows, params.get("end"))
+    kept = [
+        (key, item)
+        for ts_ms, key, item in reversed(rows)
+        if (after_ms is None or ts_ms > after_ms) and (until_ms is None or ts_ms <= until_ms)
+    ]
+    offset = int(params.get("ofs", "0"))
+    return kept[offset : offset + PAGE], len(kept)
+
+
+def _bound(rows: list[tuple[int, str, Any]], told: str | None) -> Decimal | None:
+    if not told:
+        return None
+    for ts_ms, key, _ in rows:
+        if key == told:
+            return Decimal(ts_ms)
+    return names.number(told, "start") * 1000
+
+
+def _ids(params: Params, name: str) -> list[str]:
+    wanted = [item for item in params.get(name, "").split(",") if item]
+    if len(wanted) > MAX_IDS:
+        raise Refused(Reason.INVALID_ARGUMENT, name)
+    return wanted
+
+
+def _wanted(order: Order, params: Params) -> bool:
+    client_id, user_ref = params.get("cl_ord_id"), params.get("userref")
+    return (not client_id or order.terms.client_id == client_id) and (not user_ref or order.terms.user_ref == user_ref)
+
+
+def _order(venue: Venue, order: Order, params: Params) -> dict[str, Any]:
+    market = venue.outside[order.terms.symbol].market
+    listed: list[str] = []
+    if params.get("trades", "").lower() in ("true", "1"):
+        shown = {fill.number for fill in venue.visible_fills(order.account)}
+        listed = [names.an_id("T", fill.number) for fill in order.fills if fill.number in shown]
+    return shapes.order(market, order, listed)
+
+
+def _trade(venue: Venue, fill: Fill) -> dict[str, Any]:
+    return shapes.trade(venue.outside[fill.symbol].market, fill, venue.orders[fill.order - 1])
+
+
+def _amount(venue: Venue, currency: str, amount: Decimal) -> str:
+    return names.fixed(amount, venue.rules.decimals.get(currency, 8))
+
+
+def _worth(venue: Venue, currency: str, wanted: str) -> Decimal | None:
+    """Of one unit, by a market between the two; None where there is none."""
+    if names.asset(currency) == wanted or (currency == "USDT" and wanted == "ZUSD"):
+        return Decimal(1)
+    for outside in venue.outside.values():
+        market = outside.market
+        same = names.asset(market.quote) == wanted or (market.quote == "USDT" and wanted == "ZUSD")
+        if market.base == currency and same and outside.last is not None:
+            return outside.last
+    return None
+
+
+def _fee_tier(rate: Decimal) -> dict[str, Any]:
+    fee = f"{rate * 100:.4f}"
+    return {"fee": fee, "minfee": fee, "maxfee": fee, "nextfee": None, "nextvolume": None, "tiervolume": "0.0000"}
+
+
+def _asset_matches(wanted: str, currency: str) -> bool:
+    return wanted == "all" or bool({names.asset(currency), names.altname(currency)} & set(wanted.split(",")))
+
+
+def _transfers(venue: Venue, account: str, params: Params) -> list[Entry]:
+    """Newest first."""
+    wanted, kinds = params.get("asset", "all"), ("deposit", "withdrawal")
+    start_s, end_s = (names.number(params.get(name) or "0", name) for name in ("start", "end"))
+    return [
+        entry
+        for entry in reversed(venue.visible_entries(account))
+        if entry.kind in kinds
+        and _asset_matches(wanted, entry.currency)
+        and entry.ts_ms >= start_s * 1000
+        and (not end_s or entry.ts_ms <= end_s * 1000)
+    ]
+
+
+def _transfer(venue: Venue, entry: Entry) -> dict[str, Any]:
+    return {
+        "method": entry.currency,
+        "aclass": "currency",
+        "asset": names.asset(entry.currency),
+        "refid": names.an_id("R", entry.transfer),
+        "txid": entry.reference or None,
+        "info": entry.reference,
+        "amount": _amount(venue, entry.currency, abs(entry.amount)),
+        "fee": _amount(venue, entry.currency, entry.fee),
+        "time": entry.ts_ms // 1000,
+        "status": "Success",
+    }
