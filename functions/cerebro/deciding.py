@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fluxfloor.cerebro import beside, several
 from fluxfloor.cerebro import decide as cerebro
@@ -13,6 +13,7 @@ from fluxfloor.contracts.events import DecisionMade, OrderRequested, SignalScore
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR, Halt, Policy
+from fluxfloor.contracts.recent import RecentTrading
 from fluxfloor.contracts.signals import Action, Signal
 from fluxfloor.contracts.state import EntryWindow, RiskBook
 from fluxfloor.runtime.settings import Settings
@@ -30,13 +31,17 @@ class Ground:
     halts: tuple[Halt | None, ...]
     window: EntryWindow | None
     rules: dict[str, Instrument]
+    recent: RecentTrading | None = None
 
 
 def decide(scored: SignalScored, work: Work) -> None:
     """An entry of a bar waits for others; everything else is decided at once."""
     if scored.signal.action is Action.ENTRY and windows.of_a_bar(scored, work.now_ms) and waiting.wait(scored, work):
         return
-    ground = read(scored.signal.portfolio_id, work, windowed=scored.signal.action is not Action.ENTRY)
+    action = scored.signal.action
+    ground = read(
+        scored.signal.portfolio_id, work, windowed=action is not Action.ENTRY, entering=action is not Action.EXIT
+    )
     if _waits(scored, ground, work) and waiting.wait(scored, work):
         return
     if ground.window is not None and windows.leaves(scored.signal):
@@ -47,18 +52,21 @@ def decide(scored: SignalScored, work: Work) -> None:
     tell(decided, work)
 
 
-def read(portfolio: str, work: Work, windowed: bool = False) -> Ground:
-    """In one round. `windowed`: with what waits, which only concerns those that may call it off."""
-    book, policy, floor_halt, halt, *window = work.read_all(
+def read(portfolio: str, work: Work, windowed: bool = False, entering: bool = True) -> Ground:
+    """In one round. `windowed`: with what waits, which only concerns those that may call it off. `entering`: with what
+    protections look back at, which concerns no exit."""
+    book, policy, floor_halt, halt, *more = work.read_all(
         [
             RiskBook.key(portfolio),
             Policy.key(portfolio),
             Halt.key(FLOOR),
             Halt.key(portfolio),
             *([EntryWindow.key(portfolio)] if windowed else []),
+            *([RecentTrading.key(portfolio)] if entering else []),
         ]
     )
-    return Ground(book, policy, (floor_halt, halt), window[0] if window else None, risk.all_instruments(work, book))
+    window, recent = more[0] if windowed else None, more[-1] if entering else None
+    return Ground(book, policy, (floor_halt, halt), window, risk.all_instruments(work, book), recent)
 
 
 def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Work) -> Decided:
@@ -66,7 +74,7 @@ def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Wo
     rules, style = _rules(scored.signal, ground, work), _style(scored.signal, work.settings)
 
     def under(policy: Policy | None) -> Decided:
-        knowledge = knowing.known(work, book, policy, scored.signal)
+        knowledge = replace(knowing.known(work, book, policy, scored.signal), recent=ground.recent)
         return cerebro.decide(scored, book, policy, ground.halts, rules, work.now_ms, style, knowledge=knowledge)
 
     decided = under(ground.policy)

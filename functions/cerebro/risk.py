@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import guard
+from fluxfloor.cerebro import recent as recents
 from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, OrderRequested, RiskRaised
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import OrderIntent, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt, Policy
+from fluxfloor.contracts.recent import RecentTrading
 from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
@@ -41,12 +43,19 @@ def release(reported: ExecutionReported, work: Work) -> None:
     report = reported.report
     portfolio, cause = report.intent.portfolio_id, work.fact.event_id
     entered = report.intent.purpose is Purpose.ENTRY and bool(report.new_fills)
+    kept = recents.touches(report)
     halt_keys = [Halt.key(FLOOR), Halt.key(portfolio)] if entered else []
-    before, *halts = work.read_all([RiskBook.key(portfolio), *halt_keys])
+    before, *more = work.read_all(
+        [RiskBook.key(portfolio), *halt_keys, *([RecentTrading.key(portfolio)] if kept else [])]
+    )
+    halts = more[: len(halt_keys)]
     rules = rules_of(work, report.intent.instrument_id)
     if before is None or rules is None:
         raise RetryLater(f"no book or no rules for {report.intent.instrument_id} yet")
     book = books.apply_report(before, report, rules)
+    if kept:
+        recent = more[-1] or RecentTrading(id=portfolio)
+        _keep(work, recent, recents.after_report(recent, report, before, book))
     if entered:
         reserved = before.reservations.get(report.intent.intent_id)
         book, intents = guard.leave_filled(reserved, report, book, rules, cause, work.now_ms)
@@ -61,9 +70,18 @@ def watch(update: AccountUpdated, work: Work) -> None:
     """Takes over equity and marks; halts and, where the policy or a halt says so, flattens. A position that an order
     failed to close is tried again with every update."""
     portfolio = update.portfolio_id
-    before, policy, halt, floor_halt = work.read(
-        RiskBook.key(portfolio), Policy.key(portfolio), Halt.key(portfolio), Halt.key(FLOOR)
+    before, policy, halt, floor_halt, *recent = work.read_all(
+        [
+            RiskBook.key(portfolio),
+            Policy.key(portfolio),
+            Halt.key(portfolio),
+            Halt.key(FLOOR),
+            *([RecentTrading.key(portfolio)] if update.trades else []),
+        ]
     )
+    if update.trades:
+        known = recent[0] or RecentTrading(id=portfolio)
+        _keep(work, known, recents.after_trades(known, update))
     setting = work.settings.portfolios.get(portfolio)
     book = books.apply_account(before, update, setting.day if setting else TradingDay.UTC)
     alarm = guard.watch(book, policy, work.now_ms) if policy and book is not before else None
@@ -85,6 +103,11 @@ def hear(raised: RiskRaised, work: Work) -> None:
     for book, halt in zip(found[::2], found[1::2], strict=True):
         if book is not None:
             work.write(_flattened(work, book, (halt, floor_halt)))
+
+
+def _keep(work: Work, before: RecentTrading, after: RecentTrading) -> None:
+    if after is not before:
+        work.write(after)
 
 
 def _flattened(work: Work, book: RiskBook, halts: tuple[Halt | None, ...]) -> RiskBook:

@@ -24,7 +24,7 @@ def rules_of(case: SizingCase) -> dict[str, Instrument]:
 def _knowledge(scored: SignalScored, case: SizingCase) -> Knowledge:
     days = {item.id: item for item in case.days}
     if not days:
-        return Knowledge(case.allocation)
+        return Knowledge(case.allocation, recent=case.recent)
     from fluxfloor.cerebro.scenarios import aligned
 
     least = fewest_days(float(case.policy.limits.cvar_alpha))
@@ -32,4 +32,4 @@ def _knowledge(scored: SignalScored, case: SizingCase) -> Knowledge:
     at_stake = {*wanted, *(item.instrument_id for item in case.book.positions.values())}
     at_stake.update(item.instrument_id for item in case.book.reservations.values())
     found = {name: days[name] for name in sorted(at_stake & days.keys())}
-    return Knowledge(case.allocation, aligned(found, wanted[0], least) if found else None)
+    return Knowledge(case.allocation, aligned(found, wanted[0], least) if found else None, case.recent)

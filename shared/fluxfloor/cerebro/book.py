@@ -165,14 +165,17 @@ def drawdown(book: RiskBook) -> Decimal:
 
 
 @exact
-def reserve(book: RiskBook, intent: OrderIntent, rules: Instrument, price_ticks: int) -> RiskBook:
+def reserve(
+    book: RiskBook, intent: OrderIntent, rules: Instrument, price_ticks: int, *, stopped: bool = False
+) -> RiskBook:
     """Sets aside the worst case of an intent until a terminal fact releases it. `price_ticks`: the dearest it is
-    expected to fill at; without a limit it may be WORST_MOVE dearer."""
+    expected to fill at; without a limit it may be WORST_MOVE dearer. `stopped`: an exit because of the stop."""
     price = rules.price(price_ticks)
     reservation = Reservation(
         instrument_id=intent.instrument_id, strategy_id=intent.strategy_id, purpose=intent.purpose, side=intent.side,
         lots=intent.lots, worst_price=rounded(price if intent.limit_ticks else price * (1 + WORST_MOVE)),
         notional=rounded(rules.notional(price_ticks, intent.lots)), ts_event_ms=intent.requested_ms,
+        limit_price=rules.price(intent.limit_ticks) if intent.limit_ticks else None, stopped=stopped,
     )  # fmt: skip
     return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
 

@@ -22,6 +22,8 @@ from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.signals import Action, Signal
 from fluxfloor.contracts.state import RiskBook
 
+STOP = "stop"  # the trigger that a position's own watch names when its stop was reached
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -159,7 +161,8 @@ def _left(case: Case, leaving: Leaving) -> Decided:
     intent, rules, book = leaving.intent, case.rules, case.book
     if intent is not None:
         _not_twice(case, intent)
-        book = books.reserve(book, intent, rules, leaving.price_ticks)
+        stopped = case.signal.explanation.get("trigger") == STOP
+        book = books.reserve(book, intent, rules, leaving.price_ticks, stopped=stopped)
     book = books.leave_when_filled(book, leaving.inbound, case.signal.signal_id)
     lots = intent.lots if intent else 0
     decision = Decision(

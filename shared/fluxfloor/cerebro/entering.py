@@ -91,7 +91,7 @@ def _entry(case: Case, wish: Wanted, long: bool, prices: pricing.Prices, stop: i
         case.signal.strategy_id, "reversion" in case.style, long, case.book, case.policy.limits, case.rules,
         case.instruments, prices, stop, wish.size, case.signal.size_factor, case.knowledge, case.scored.features,
         quote.ask_size if long else quote.bid_size, case.signal.sender_id != FLOOR,
-        "; ".join(text for text in told if isinstance(text, str)),
+        "; ".join(text for text in told if isinstance(text, str)), case.now_ms,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class Entry:
     offered: Decimal | None = None  # at the touch that it would take, in the base asset
     outside: bool = False  # from an outside sender: what the market is like, its size can't know
     why_less: str = ""  # the signal's own word for its size_factor
+    now_ms: int = 0
 
     @property
     def price(self) -> Decimal:

@@ -14,14 +14,14 @@ def daily_loss(entry: Entry) -> Limit:
     lost, halts = books.daily_loss(entry.book), entry.limits.daily_loss_halts
     most = halts if flattens is None else min(halts, flattens)
     today = f"{words.percent(lost)} lost" if lost > 0 else f"{words.percent(-lost)} made" if lost else "nothing lost"
-    return _gate(Reason.DAILY_LOSS, lost < most, f"{today} today, entries stop at a loss of {words.percent(most)}")
+    return gate(Reason.DAILY_LOSS, lost < most, f"{today} today, entries stop at a loss of {words.percent(most)}")
 
 
 def drawdown(entry: Entry) -> Limit:
     """A resumed floor that is still so far down would have to close again what it opens: it opens nothing."""
     down, most = max(books.drawdown(entry.book), ZERO), entry.limits.drawdown_flattens
     note = f"{words.percent(down)} below the highest equity, entries stop at {words.percent(most)}"
-    return _gate(Reason.DRAWDOWN, down < most, note)
+    return gate(Reason.DRAWDOWN, down < most, note)
 
 
 def open_positions(entry: Entry) -> Limit:
@@ -33,7 +33,7 @@ def open_positions(entry: Entry) -> Limit:
     note = f"{len(slots)} of at most {most} positions are open"
     if crowd is not None:
         note += f": {entry.limits.crowded_fewer_positions} fewer, for the book moves as one ({crowd:.2f})"
-    return _gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, note)
+    return gate(Reason.OPEN_POSITIONS, adds or len(slots) < most, note)
 
 
 def _crowded(entry: Entry) -> float | None:
@@ -48,5 +48,6 @@ def _crowded(entry: Entry) -> float | None:
     return mean if mean is not None and mean > entry.limits.correlation_crowds else None
 
 
-def _gate(reason: Reason, passed: bool, note: str) -> Limit:
+def gate(reason: Reason, passed: bool, note: str) -> Limit:
+    """A step that passes, or leaves nothing."""
     return Limit(name=reason, passed=passed, allows_lots=None if passed else 0, note=note)

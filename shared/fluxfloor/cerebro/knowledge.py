@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from fluxfloor.contracts.recent import RecentTrading
 from fluxfloor.contracts.weights import Allocation
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def fewest_days(alpha: float) -> int:
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """`scenarios` are the days of the instruments in the book and of the signal's own, as far as they are kept; None
-    where none are. What is not known sets no limit, and the waterfall says so."""
+    where none are. `recent` is what protections look back at. What is not known sets no limit, and the waterfall says
+    so of days and weights."""
 
     allocation: Allocation | None = None
     scenarios: Scenarios | None = None
+    recent: RecentTrading | None = None
 
 
 NOTHING_KNOWN = Knowledge()

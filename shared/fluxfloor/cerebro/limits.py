@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fluxfloor.cerebro import factors, gates, room, sizes, tails
+from fluxfloor.cerebro import factors, gates, protections, room, sizes, tails
 from fluxfloor.cerebro.entry import Entry
 from fluxfloor.contracts.decisions import Limit, Tail
 from fluxfloor.contracts.money import exact
 
-GATES: tuple[Callable[[Entry], Limit], ...] = (gates.daily_loss, gates.drawdown, gates.open_positions)
+GATES: tuple[Callable[[Entry], Limit | None], ...] = (
+    gates.daily_loss, gates.drawdown, gates.open_positions, protections.cooldown, protections.stop_guard,
+    protections.lookback_drawdown, protections.low_profit, protections.self_trade, protections.unfilled_entries,
+)  # fmt: skip
 SIZE_LIMITS: tuple[Callable[[Entry], Limit | None], ...] = (
     sizes.requested_size, sizes.strategy_budget, sizes.risk_per_trade, sizes.position_cap, sizes.exposure_cap,
     sizes.margin, room.liquidation, room.liquidity, tails.portfolio_cvar,

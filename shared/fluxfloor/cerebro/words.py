@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fluxfloor.contracts.base import canonical
@@ -96,6 +97,11 @@ def told(name: str, value: str | float | int | bool) -> str:
 def listed(parts: list[str]) -> str:
     """ "a, b and c" """
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def moment(ts_ms: int) -> str:
+    """ "2026-09-21 14:13:20 UTC" """
+    return f"{datetime.fromtimestamp(ts_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def duration(ms: int) -> str:

@@ -12,6 +12,10 @@ from fluxfloor.contracts.base import Document, Ident, Model, UtcMs
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
+Span = Annotated[int, Field(ge=0, le=31_536_000_000)]  # ms, a year at the most
+Count = Annotated[int, Field(ge=1, le=100)]
+Scope = Literal["slot", "instrument", "strategy", "portfolio"]
+"""What a protection counts and pauses together; a slot is one strategy in one instrument."""
 
 
 class Limits(Model):
@@ -49,6 +53,23 @@ class Limits(Model):
     crowded_fewer_positions: Annotated[int, Field(ge=0, le=1000)] = 1  # then so many fewer than max_open_positions
     joint_window_ms: Annotated[int, Field(ge=0, le=60_000)] = 2_000  # a bar's entries wait for each other; 0: off
     joint_window_takes: Literal["bars", "all"] = "bars"  # "all": entries that name no bar wait as well
+    # Protections: what has lately happened stops entries for a while. Without the first of a group it is off.
+    cooldown_ms: Span = 0  # after a slot came back to flat
+    cooldown_scope: Scope = "slot"
+    stop_guard_stops: Count | None = None  # so many left at their stop with a loss …
+    stop_guard_window_ms: Span = 86_400_000  # … within this span …
+    stop_guard_pause_ms: Span = 14_400_000  # … and for that long nothing more is entered
+    stop_guard_scope: Scope = "portfolio"
+    lookback_drawdown: Share | None = None  # of the highest equity, lost by closed trades from their best sum on …
+    lookback_window_ms: Span = 172_800_000  # … within this span
+    lookback_pause_ms: Span = 43_200_000
+    low_profit: Annotated[Decimal, Field(ge=-1, le=10)] | None = None  # an instrument's trades made less than this …
+    low_profit_trades: Count = 3  # … in sum of their returns, being so many at the least …
+    low_profit_window_ms: Span = 604_800_000  # … within this span
+    low_profit_pause_ms: Span = 86_400_000
+    self_trade_guard: bool = True  # no entry that would fill against an order of the portfolio's own that rests
+    max_unfilled_entries: Count | None = 20  # of one instrument, withdrawn or run out without a fill …
+    unfilled_window_ms: Span = 3_600_000  # … within this span: beyond, it looks like layering
 
 
 PRESETS: dict[str, Limits] = {

@@ -182,6 +182,8 @@ class Reservation(Model):
     notional: Number
     ts_event_ms: UtcMs
     exit_signal: str = ""  # of an entry: the signal that wants whatever it fills taken out again at once
+    limit_price: NonNegative | None = None  # where it rests in the venue's book, as far as it has not filled
+    stopped: bool = False  # of an exit: the position's stop was reached
 
 
 class BookPosition(Model):

@@ -17,6 +17,7 @@ from fluxfloor.contracts.events import DecisionMade, TimerFired
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import JOURNAL, Step, Timer
 from fluxfloor.contracts.policy import Limits, Policy, PolicyVersion
+from fluxfloor.contracts.recent import RecentTrading
 from fluxfloor.contracts.state import EntryWindow, RiskBook
 from fluxfloor.contracts.views import ShadowDecision
 from fluxfloor.contracts.weights import Allocation, AllocationVersion, InstrumentDays
@@ -30,7 +31,7 @@ from fluxfloor.runtime.settings import Settings
 
 STAGE = "cerebro"
 OTHER = "other"
-OWN = {RiskBook.collection, EntryWindow.collection}
+OWN = {RiskBook.collection, EntryWindow.collection, RecentTrading.collection}
 HEARD = {"signals.scored.v1", "executions.reported.v1", "accounts.updated.v1", "risks.raised.v1"}
 DAY_MS = 86_400_000
 Overrides = dict[str, Any]
