@@ -7,24 +7,14 @@ from decimal import Decimal
 from fluxfloor.accounts import book as books
 from fluxfloor.accounts.ledger import fill_entry_id
 from fluxfloor.contracts.events import CandleClosed, ExecutionReported
-from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, QuoteState
+from fluxfloor.contracts.instruments import QuoteState
 from fluxfloor.contracts.state import Account, LedgerEntry, TradeRow
 from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
 
+from functions.reconciliation.pricing import instruments, rates_for
+
 QUOTE_GRACE_MS = 60_000  # a quote from within the minute after a bar's close is the price at that close
-
-
-def instruments(work: Work, account: Account, *more: str) -> dict[str, Instrument]:
-    """The rules of everything the account holds, and of `more`, by id."""
-    found = {}
-    for instrument_id in sorted({*account.positions, *more}):
-        catalog = work.reference(InstrumentCatalog.key(instrument_id.split(":", 1)[0]))
-        rules = catalog.find(instrument_id) if catalog else None
-        if rules is None:
-            raise RetryLater(f"no rules for {instrument_id} in any catalog yet")
-        found[instrument_id] = rules
-    return found
 
 
 def book(reported: ExecutionReported, work: Work) -> None:
@@ -40,7 +30,10 @@ def book(reported: ExecutionReported, work: Work) -> None:
         raise RetryLater(f"account {account_id} is not open yet")
     rules = instruments(work, account, report.intent.instrument_id)
     known = frozenset(entry.reference for entry in entries if entry is not None)
-    booked = books.book_report(account, report, rules[report.intent.instrument_id], known)
+    fees = {fill.fee_currency for fill in report.new_fills if fill.fee}
+    traded = rules[report.intent.instrument_id]
+    rates = rates_for(work, account, rules, traded.quote, *(fees - {traded.base}))
+    booked = books.book_report(account, report, rules, known, rates)
     if not booked.entries:
         return
     for entry in booked.entries:
@@ -61,16 +54,17 @@ def mark(closed: CandleClosed, work: Work) -> None:
     for account in accounts:
         if account is None or not _holds(account, closed):
             continue
-        rules = instruments(work, account)
-        marked = books.mark(account, rules[closed.candle.instrument_id], price, closed.close_ms)
+        rules = instruments(work, account, closed.candle.instrument_id)
+        marked = books.mark(account, rules, rules[closed.candle.instrument_id], price, closed.close_ms)
         if marked is not account:
             work.write(marked)
             work.emit(books.told(marked, rules, "mark", closed.close_ms))
 
 
 def _holds(account: Account, closed: CandleClosed) -> bool:
+    """A position of it, or any currency that its price may value."""
     position = account.positions.get(closed.candle.instrument_id)
-    return position is not None and bool(position.open_lots)
+    return (position is not None and bool(position.open_lots)) or bool(account.rates)
 
 
 def _price(closed: CandleClosed, quoted: QuoteState | None) -> Decimal:

@@ -19,7 +19,7 @@ from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.references import ref_of
 from fluxfloor.runtime.work import Work
 
-from functions.reconciliation.booking import instruments
+from functions.reconciliation.pricing import instruments, rates_of
 
 log = logging.getLogger("fluxfloor.reconciliation")
 AGREED_LATELY_MS = 60_000  # books that agreed so lately are not compared again for every fill
@@ -102,7 +102,13 @@ def _booked(account_id: str, seen: VenueBooks, read: Reader) -> set[str]:
 def _open(work: Work, account_id: str, seen: VenueBooks) -> None:
     setting = work.settings.accounts[account_id]
     opened = books.open_account(
-        account_id, setting.portfolio, setting.venue, setting.currency, dict(seen.balances), work.now_ms
+        account_id,
+        setting.portfolio,
+        setting.venue,
+        setting.currency,
+        dict(seen.balances),
+        work.now_ms,
+        rates_of(work, seen.balances, setting.currency),
     )
     for entry in opened.entries:
         work.create(entry)

@@ -163,7 +163,7 @@ def the_ledger_books_anything(patch: Patch) -> None:
         (account,) = work.read(Account.key(report.intent.account_id))
         assert account is not None
         rules = booking.instruments(work, account, report.intent.instrument_id)
-        booked = books.book_report(account, report, rules[report.intent.instrument_id], frozenset())
+        booked = books.book_report(account, report, rules, frozenset())
         for entry in booked.entries:
             work.create(entry.model_copy(update={"id": f"{entry.id}-{next(serial)}"}))
         for trade in booked.trades:

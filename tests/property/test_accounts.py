@@ -39,7 +39,7 @@ def play(happened):
     for side, strategy, lots, ticks, fee, trade_id in happened:
         order = intent(f"i{trade_id}", side, lots=lots, rules=FINE, strategy=strategy)
         seen = fill(f"t{trade_id}", lots, FINE.price(ticks), fee, FINE)
-        booked = books.book_report(account, report(order, OrderState.FILLED, seen, rules=FINE), FINE, frozenset(known))
+        booked = books.book_report(account, report(order, OrderState.FILLED, seen, rules=FINE), RULES, frozenset(known))
         known.add(f"t{trade_id}")
         account = Account.decode(booked.account.encode())
         assert account == booked.account
@@ -63,7 +63,7 @@ def test_the_ledger_sums_to_zero_and_the_account_is_the_sum_of_its_ledger(happen
 @given(trades(), st.integers(1, 10**13))
 def test_equity_is_exactly_deposits_and_realised_and_unrealised_at_any_mark(happened, mark_ticks):
     account, _, _ = play(happened)
-    account = books.mark(account, FINE, FINE.price(mark_ticks), AT_MS + 1)
+    account = books.mark(account, RULES, FINE, FINE.price(mark_ticks), AT_MS + 1)
     with localcontext(EXACT):
         parts = account.deposits + account.realised + books.unrealised(account, RULES)
         assert books.equity(account, RULES) == parts
@@ -100,7 +100,7 @@ def test_order_and_repetition_change_neither_balances_nor_the_position_nor_equit
     (one, _, _), (other, _, _) = play(by_id.values()), play(shuffled)
     assert one.balances == other.balances
     assert one.positions[FINE.instrument_id].lots == other.positions[FINE.instrument_id].lots
-    marked = [books.mark(account, FINE, Decimal(7), AT_MS + 1) for account in (one, other)]
+    marked = [books.mark(account, RULES, FINE, Decimal(7), AT_MS + 1) for account in (one, other)]
     assert books.equity(marked[0], RULES) == books.equity(marked[1], RULES)
 
 

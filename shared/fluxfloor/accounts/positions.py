@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import TradeClosed
+from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded, split
 from fluxfloor.contracts.orders import Fill, OrderIntent
@@ -31,38 +32,30 @@ class Match:
 
 @exact
 def apply_fill(
-    position: AccountPosition, fill: Fill, intent: OrderIntent, rules: Instrument
+    position: AccountPosition, fill: Fill, intent: OrderIntent, rules: Instrument, fee: Decimal
 ) -> tuple[AccountPosition, tuple[TradeClosed, ...]]:
-    """Closes the strategy's own lots, oldest first; what is left over opens a new one.
+    """Closes the strategy's own lots, oldest first; what is left over opens a new one. `fee` is in the quote currency.
 
-    What of the quantity is no whole lot can't be held as a position: its cost is realised at once, so that equity
-    stays deposits + realised + unrealised to the last digit.
+    A fee that was taken out of what was bought makes the position smaller. What is no whole lot can't be held as a
+    position: it stays among the account's holdings.
     """
-    lots, fee = rules.lots(fill.quantity), fee_in_quote(fill, rules)
+    lots = kept_lots(fill, intent.side, rules)
     open_lots, matches = _matched(position.open_lots, lots, fee, intent)
     left = lots - sum(match.lots for match in matches)
     if left:
         open_lots = (*open_lots, _opened(left, lots, fee, fill, intent))
-    crumb = intent.side.sign * cost(fill.price, fill.quantity - lots * rules.lot_size)
     profit = sum((_profit(match, fill, rules) for match in matches), ZERO)
     newest = fill.ts_event_ms >= position.mark_ms
     changed = position.model_copy(
         update={
             "lots": position.lots + intent.side.sign * lots, "open_lots": open_lots,
-            "realised": rounded(position.realised + profit - crumb),
+            "realised": rounded(position.realised + profit),
             "cost": sum((cost(lot.price, lot.lots * rules.lot_size) for lot in open_lots), ZERO),
             "mark_price": fill.price if newest else position.mark_price,
             "mark_ms": max(fill.ts_event_ms, position.mark_ms),
         }
     )  # fmt: skip
     return changed, _trades(matches, fill, intent, rules)
-
-
-def fee_in_quote(fill: Fill, rules: Instrument) -> Decimal:
-    """A fee in the base currency at the fill's own price; one in a third currency can't be valued here: none."""
-    if fill.fee_currency == rules.quote:
-        return fill.fee
-    return cost(fill.price, fill.fee) if fill.fee_currency == rules.base else ZERO
 
 
 def _matched(

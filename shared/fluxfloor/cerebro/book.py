@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import AccountUpdated
+from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose
@@ -202,10 +203,11 @@ def apply_report(book: RiskBook, report: OrderReport, rules: Instrument) -> Risk
     """
     intent = report.intent
     filled = sum(rules.lots(fill.quantity) for fill in report.new_fills)
+    kept = sum(kept_lots(fill, intent.side, rules) for fill in report.new_fills)
     positions, reservations = dict(book.positions), dict(book.reservations)
-    if filled:
+    if kept:
         key = position_key(intent.strategy_id, intent.instrument_id)
-        position = _filled(positions.pop(key, None), report, filled, rules)
+        position = _filled(positions.pop(key, None), report, kept, rules)
         if position.lots:
             positions[key] = position
     item = reservations.pop(intent.intent_id, None)

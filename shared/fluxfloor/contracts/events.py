@@ -141,8 +141,17 @@ class PositionView(Model):
     realised: Number
 
 
+class HoldingView(Model):
+    """What is held of a currency beside positions. `value` is in the account's currency; None: nothing tells it."""
+
+    currency: str
+    amount: Number
+    value: Number | None
+    at_ms: UtcMs = 0  # what time the rate is of
+
+
 class TradeClosed(Model):
-    """A closed round trip, or the closed share of one."""
+    """A closed round trip, or the closed share of one. Money is in the instrument's quote currency."""
 
     trade_id: Ident
     account_id: Ident
@@ -161,6 +170,8 @@ class TradeClosed(Model):
     entry_signal_id: str
     exit_signal_id: str
     tag: str = ""
+    value: Number | None = None  # the profit in the account's currency; None: that of `profit`, or nothing tells it
+    valued: bool = True  # False where nothing tells it
 
 
 class AccountUpdated(Event):
@@ -182,6 +193,8 @@ class AccountUpdated(Event):
     account_version: int
     margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
     margin_free: Number | None = None  # what it would still lend against; below zero in a margin call
+    holdings: tuple[HoldingView, ...] = ()  # of other currencies than the account's, beside positions
+    unvalued: tuple[str, ...] = ()  # currencies that equity leaves out, or counts at what they cost: no quote tells
     ts_event_ms: UtcMs
 
     def key(self) -> str:

@@ -300,8 +300,20 @@ class AccountPosition(Model):
     cost: Number = Decimal(0)  # signed cash paid for what is open, fees left out
 
 
+class Rate(Model):
+    """What one unit of a currency is worth in the account's, as of the older of the quotes that say so."""
+
+    rate: NonNegative
+    at_ms: UtcMs
+    via: tuple[str, ...] = ()  # the instruments whose quotes or fills it was taken from
+
+
 class Account(Document):
-    """The books of one account; the id is the account. Sums of its ledger, kept in the same commit."""
+    """The books of one account; the id is the account. Sums of its ledger, kept in the same commit.
+
+    What is held of another currency than the account's, beside positions, stands at what it was worth when it came
+    (`basis`), and is worth what `rates` says now. One without a basis could never be valued.
+    """
 
     collection: ClassVar[str] = "accounts"
     owner: ClassVar[str] = "reconciliation"
@@ -320,6 +332,9 @@ class Account(Document):
     agreed_ms: UtcMs = 0  # when the venue last agreed
     margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
     margin_free: Number | None = None
+    in_opening: tuple[str, ...] = ()  # the venue's trades and transfers of just before it: never booked by themselves
+    basis: dict[str, Number] = Field(default_factory=dict)  # currency -> in the account's currency
+    rates: dict[str, Rate] = Field(default_factory=dict)  # of the currencies that have a basis, or quote a position
 
 
 class Posting(Model):

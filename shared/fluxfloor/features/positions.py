@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from fluxfloor.contracts.base import MAX_EXPONENT
 from fluxfloor.contracts.decisions import Decision, Verdict
+from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, Purpose
 from fluxfloor.contracts.state import Holding, ModeRecord, Pending, SeenOrder, Stances
@@ -77,7 +78,7 @@ def apply_report(stances: Stances, report: OrderReport, instrument: Instrument) 
 
 
 def _filled(holding: Holding, intent: OrderIntent, fill: Fill, instrument: Instrument) -> Holding:
-    lots = instrument.lots(fill.quantity)
+    lots = kept_lots(fill, intent.side, instrument)
     if not lots:
         return holding
     against = holding.lots * intent.side.sign < 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fluxfloor.contracts.events import AccountUpdated, ExecutionReported, SignalReceived, SignalScored, TradeClosed
+from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderReport
 from fluxfloor.measures.records import Floats, Ints, Run, Trades
@@ -112,7 +113,7 @@ def _fills(
             bar = int(np.searchsorted(close_ms, fill.ts_event_ms))
             if bar < len(close_ms):
                 traded[bar] += float(fill.price * fill.quantity)
-                moved[bar, place] += report.intent.side.sign * instruments[place].lots(fill.quantity)
+                moved[bar, place] += report.intent.side.sign * kept_lots(fill, report.intent.side, instruments[place])
     return traded, np.cumsum(moved, axis=0)
 
 

@@ -22,7 +22,7 @@ def opened(cash: str | int = 10_000) -> Account:
 
 def booked(account, side, *fills, rules=BTC, strategy="trend", name=None):
     order = intent(name or f"{side}-{fills[0].trade_id}", side, lots=1_000, rules=rules, strategy=strategy)
-    return books.book_report(account, report(order, FILLED, *fills, rules=rules), rules)
+    return books.book_report(account, report(order, FILLED, *fills, rules=rules), RULES)
 
 
 def bought(account, *fills, **more):
@@ -75,13 +75,13 @@ def test_an_entry_of_a_venues_trade_always_has_the_same_id():
 def test_a_trade_that_stands_in_the_ledger_is_left_out_and_the_rest_is_booked():
     account = opened()
     told = report(intent(lots=20), FILLED, fill("t1"), fill("t2"))
-    again = books.book_report(account, told, BTC, frozenset({"t1"}))
+    again = books.book_report(account, told, RULES, frozenset({"t1"}))
     assert [entry.reference for entry in again.entries] == ["t2"]
     assert again.account.balances["BTC"] == d("0.001")
 
 
 def test_a_trade_told_twice_in_one_report_is_booked_once():
-    once = books.book_report(opened(), report(intent(lots=20), FILLED, fill("t1"), fill("t1")), BTC)
+    once = books.book_report(opened(), report(intent(lots=20), FILLED, fill("t1"), fill("t1")), RULES)
     assert len(once.entries) == 1
 
 
@@ -161,7 +161,7 @@ def test_a_third_of_a_position_leaves_books_that_can_be_read_again():
 def test_equity_is_deposits_and_results():
     account = bought(opened(), fill("a", 10, 50_000, "0.13"))
     assert (worth(account), account.realised) == (d("9999.87"), d("-0.13"))
-    account = books.mark(account, BTC, d(51_000), AT_MS + 1)
+    account = books.mark(account, RULES, BTC, d(51_000), AT_MS + 1)
     assert worth(account) == d("10000.87") == identity(account)
 
 
@@ -198,26 +198,26 @@ def test_each_instrument_is_marked_at_its_own_time():
     """Bars of two instruments close together: marking the one must not keep the other from it."""
     account = bought(opened(), fill("a", 10, 50_000))
     account = bought(account, fill("b", 10, 3_000, rules=ETH), rules=ETH)
-    account = books.mark(account, BTC, d(51_000), AT_MS + 900_000)
-    account = books.mark(account, ETH, d(3_100), AT_MS + 900_000)
+    account = books.mark(account, RULES, BTC, d(51_000), AT_MS + 900_000)
+    account = books.mark(account, RULES, ETH, d(3_100), AT_MS + 900_000)
     marks = [account.positions[item.instrument_id].mark_price for item in (BTC, ETH)]
     assert marks == [51_000, 3_100]
 
 
 def test_an_older_mark_changes_nothing_and_neither_does_one_of_nothing():
-    account = books.mark(bought(opened(), fill("a", 10)), BTC, d(51_000), AT_MS + 10)
-    assert books.mark(account, BTC, d(49_000), AT_MS + 10) is account
-    assert books.mark(account, ETH, d(49_000), AT_MS + 20) is account
+    account = books.mark(bought(opened(), fill("a", 10)), RULES, BTC, d(51_000), AT_MS + 10)
+    assert books.mark(account, RULES, BTC, d(49_000), AT_MS + 10) is account
+    assert books.mark(account, RULES, ETH, d(49_000), AT_MS + 20) is account
 
 
 def test_a_late_fill_does_not_turn_the_mark_back():
-    account = books.mark(bought(opened(), fill("a", 10)), BTC, d(51_000), AT_MS + 1_000)
+    account = books.mark(bought(opened(), fill("a", 10)), RULES, BTC, d(51_000), AT_MS + 1_000)
     account = bought(account, fill("b", 10, 48_000, at_ms=AT_MS + 500), name="late")
     assert account.positions[BTC.instrument_id].mark_price == 51_000
 
 
 def test_a_close_of_seventeen_digits_is_marked_on_the_grid():
-    account = books.mark(bought(opened(), fill("a", 10)), BTC, Decimal(repr(50000.30000000001)), AT_MS + 1)
+    account = books.mark(bought(opened(), fill("a", 10)), RULES, BTC, Decimal(repr(50000.30000000001)), AT_MS + 1)
     assert account.positions[BTC.instrument_id].mark_price == d("50000.3")
     books.told(account, RULES, "mark", AT_MS)
 
