@@ -12,6 +12,7 @@ stage = Stage("alerts")
 
 for event in FORMATS:
     stage.on(event, then=notifier.tell)(notifier.accept)
+stage.timer(notifier.TIMER)(notifier.escalate)
 stage.job("sweep")(notifier.tell_again)
 
 main = serve(stage)

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.events import Severity, TimerFired
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.views import AlertRecord
+from fluxfloor.contracts.views import AlertAck, AlertRecord
 from fluxfloor.errors import FloorError, Poison, RetryLater, Throttled
 from fluxfloor.ports import Query
 from fluxfloor.reporting import telling
@@ -22,10 +23,11 @@ from fluxfloor.reporting.notices import Subject, source_of, subject_of, words_of
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
-from functions.alerts.outlets import Outlets, interested, without_secrets
+from functions.alerts.outlets import Outlets, interested, waits, without_secrets
 
 SWEEP_LIMIT = 200
 SWEEP_FOR_MS = 40_000
+TIMER = "escalate"
 
 log = logging.getLogger("fluxfloor.alerts")
 
@@ -54,7 +56,15 @@ def accept(event: Event, work: Work) -> None:
         return
     words = words_of(event, found[2] if source else None)
     if words is not None:
-        work.write(telling.opened(current, subject, without_secrets(words), names, ts_event_ms))
+        record = telling.opened(current, subject, without_secrets(words), names, ts_event_ms, waits(work.settings))
+        work.write(record)
+        _wake(work, record)
+
+
+def _wake(work: Work, record: AlertRecord) -> None:
+    """A timer for each time at which a later level is due: an alarm at night does not wait for the next sweep."""
+    for due_ms in telling.later(record, work.now_ms):
+        work.set_timer(TIMER, record.id, due_ms)
 
 
 def tell(context: Context, fact: Fact) -> None:
@@ -66,6 +76,17 @@ def tell(context: Context, fact: Fact) -> None:
     record = _tell_due(context, fact, record, Outlets(context.settings, context.ports.secrets))
     if telling.due_soon(record, context.now_ms):
         raise RetryLater(f"notice {record.id} waits for {', '.join(record.waiting)}")
+
+
+def escalate(context: Context, fired: Fact) -> None:
+    """A later level's time has come, unless somebody has acknowledged the alarm meanwhile."""
+    assert isinstance(fired.event, TimerFired)
+    record = context.read(AlertRecord.key(fired.event.subject))
+    if record is None:
+        return
+    record = _tell_due(context, fired, record, Outlets(context.settings, context.ports.secrets))
+    if telling.due_soon(record, context.now_ms):
+        raise RetryLater(f"alarm {record.id} waits for {', '.join(record.waiting)}")
 
 
 def tell_again(context: Context, tick: Fact) -> None:
@@ -85,12 +106,29 @@ def _record_of(context: Context, subject: Subject, ts_event_ms: int) -> AlertRec
 
 def _tell_due(context: Context, fact: Fact, record: AlertRecord, outlets: Outlets) -> AlertRecord:
     """Each channel on its own: none waits for another's success. Returns the record as it then is."""
+    if telling.due(record, context.now_ms) and _acknowledged(context, fact, record):
+        return record.model_copy(update={"waiting": {}})
     for name in telling.due(record, context.now_ms):
         if name not in outlets.down:
             attempt = _attempt(context, record, name, outlets)
             _mark(context, fact, record, name, attempt)
             record = attempt.applied(record)
     return record
+
+
+def _acknowledged(context: Context, fact: Fact, record: AlertRecord) -> bool:
+    """Has somebody? Then those who still wait need not hear of it."""
+    ack = context.read(AlertAck.key(record.id)) if record.severity == Severity.CRITICAL else None
+    if ack is None:
+        return False
+
+    def decide(_event: Event, work: Work) -> None:
+        (current,) = work.read(AlertRecord.key(record.id))
+        if current is not None and current.waiting:
+            work.write(telling.acknowledged(current, ack.by, ack.ts_event_ms))
+
+    context.step(context.cause(fact.event, record.id, "acknowledged", record.version), decide)
+    return True
 
 
 def _attempt(context: Context, record: AlertRecord, name: str, outlets: Outlets) -> Attempt:
@@ -103,7 +141,10 @@ def _attempt(context: Context, record: AlertRecord, name: str, outlets: Outlets)
         return _not_taken(context, record, name, outlets, str(problem), int(wait_s * 1_000))
     except Exception as problem:  # its text may hold what a messenger would have left out
         return _not_taken(context, record, name, outlets, type(problem).__name__, 0)
-    return Attempt("told", partial(telling.told, name=name, told_folds=record.folded))
+    again_ms = outlets.again_ms(name, record)
+    return Attempt("told", partial(
+        telling.told, name=name, told_folds=record.folded, again_ms=again_ms, now_ms=context.now_ms
+    ))  # fmt: skip
 
 
 def _refused(record: AlertRecord, name: str, reason: str) -> Attempt:
@@ -128,6 +169,9 @@ def _mark(context: Context, fact: Fact, record: AlertRecord, name: str, attempt:
     def decide(_event: Event, work: Work) -> None:
         (current,) = work.read(AlertRecord.key(record.id))
         if current is not None and name in current.waiting:
-            work.write(attempt.applied(current))
+            made = attempt.applied(current)
+            work.write(made)
+            if name in made.paged:
+                _wake(work, made)
 
     context.step(context.cause(fact.event, record.id, name, record.attempts, attempt.outcome), decide)

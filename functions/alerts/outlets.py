@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fluxfloor.adapters.channels import open_messenger
 from fluxfloor.contracts.events import Severity
+from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.errors import Misconfigured
 from fluxfloor.ports import Message, Messenger, Secrets
@@ -13,14 +14,23 @@ from fluxfloor.reporting.notices import Words
 from fluxfloor.runtime.logging import redact
 from fluxfloor.runtime.settings import Channel, Settings
 
+NOT_THE_SENDERS = {"secret_name", "min_severity", "escalation_after_min", "repeat_min"}
+
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
     return dict(zip(telling.names([channel.kind for channel in settings.alerts]), settings.alerts, strict=True))
 
 
 def interested(settings: Settings, severity: Severity) -> tuple[str, ...]:
+    """Those that wait hear of alarms alone."""
     named = channels_of(settings).items()
-    return telling.interested(((name, channel.min_severity) for name, channel in named), severity)
+    least = ((name, "critical" if channel.wait_ms else channel.min_severity) for name, channel in named)
+    return telling.interested(least, severity)
+
+
+def waits(settings: Settings) -> dict[str, int]:
+    """How long (ms) each channel leaves an alarm to the others."""
+    return {name: channel.wait_ms for name, channel in channels_of(settings).items()}
 
 
 class Outlets:
@@ -29,6 +39,7 @@ class Outlets:
 
     def __init__(self, settings: Settings, secrets: Secrets) -> None:
         self._channels = channels_of(settings)
+        self._settings = settings
         self._secrets = secrets
         self._open: dict[str, Messenger] = {}
         self.down: set[str] = set()
@@ -39,11 +50,16 @@ class Outlets:
             raise Misconfigured(f"channel {name} is not in the settings")
         if name not in self._open:
             self._open[name] = self._opened(self._channels[name])
-        self._open[name].send(_message(self._channels[name].kind, name, record))
+        self._open[name].send(_message(self._settings, self._channels[name].kind, name, record))
+
+    def again_ms(self, name: str, record: AlertRecord) -> int:
+        """After how long this channel is told of it again while nobody acknowledges; 0: never."""
+        channel = self._channels.get(name)
+        return channel.again_ms if channel is not None and record.severity == Severity.CRITICAL else 0
 
     def _opened(self, channel: Channel) -> Messenger:
         secret = self._secrets.get(channel.secret_name) if channel.secret_name else ""
-        return open_messenger(secret=secret, **channel.model_dump(exclude={"secret_name", "min_severity"}))
+        return open_messenger(secret=secret, **channel.model_dump(exclude=NOT_THE_SENDERS))
 
 
 def without_secrets(words: Words) -> Words:
@@ -51,8 +67,15 @@ def without_secrets(words: Words) -> Words:
     return Words(redact(words.title), redact(words.text))
 
 
-def _message(kind: str, name: str, record: AlertRecord) -> Message:
+def _message(settings: Settings, kind: str, name: str, record: AlertRecord) -> Message:
     words = without_secrets(telling.words_for(record, name))
+    if record.severity == Severity.CRITICAL:
+        words = Words(words.title, f"{words.text}\nalarm {record.id[: telling.SHORT]}")
+    if settings.mode == "live":
+        words = Words(f"LIVE: {words.title}", words.text)
     subject, body = render(kind, record.severity, words)
-    part = f"{record.id}.{name}.{record.folded if name in record.sent else 0}"
-    return Message(part, record.severity, subject, body, record.ts_event_ms)
+    again = record.paged.get(name, 0) or (record.folded if name in record.sent else 0)
+    link, thread = f"{settings.api.public_url}/#alarms", digest("thread", settings.mode, record.thread)
+    return Message(
+        f"{record.id}.{name}.{again}", record.severity, subject, body, record.ts_event_ms, thread=thread, link=link
+    )

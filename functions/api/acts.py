@@ -15,6 +15,7 @@ from fluxfloor.contracts.orders import ChangeKind, OrderChange, Purpose
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.signals import Action, Direction, Leg, Signal
 from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.views import AlertAck, AlertRecord
 from fluxfloor.webapi import audit
 from fluxfloor.webapi.problems import refusal
 
@@ -62,6 +63,25 @@ def resumed(actor: str, scope: str, reason: str, now_ms: int) -> RiskRaised:
         kind="resumed", scope=scope, severity=Severity.WARNING, message=f"{actor} resumed {scope}: {reason}",
         ts_event_ms=now_ms, details={"by": actor},
     )  # fmt: skip
+
+
+def acknowledge(work: Work, actor: str, record: AlertRecord, note: str) -> AlertAck:
+    """The first to acknowledge has it; a second one is told so by what is returned."""
+    (standing,) = work.read(AlertAck.key(record.id))
+    if standing is not None:
+        return standing
+    made = AlertAck(id=record.id, by=actor, note=note, ts_event_ms=work.now_ms)
+    work.write(made)
+    audit.record(work, actor, "alert.acknowledged", record.id, kind=record.kind, scope=record.scope, note=note)
+    return made
+
+
+def acknowledging(actor: str, record: AlertRecord, now_ms: int) -> RiskRaised:
+    """The cause of such a step, never sent: the alerts stage reads the acknowledgement itself."""
+    text = f"{actor} acknowledges {record.id}"
+    return RiskRaised(
+        kind="acknowledged", scope=record.scope or "floor", severity=Severity.INFO, message=text, ts_event_ms=now_ms
+    )
 
 
 # --- positions ---------------------------------------------------------------------------------------------------

@@ -88,6 +88,12 @@ class ResumeRequest(Model):
     reason: Reason
 
 
+class AckRequest(Model):
+    """Somebody has seen the alarm and looks after it; `note` says how."""
+
+    note: Annotated[str, Field(max_length=300)] = ""
+
+
 class ExitRequest(Model):
     """Out of all that fits what is named, an instrument by its id or symbol; with nothing named, `all` is true."""
 
@@ -358,6 +364,28 @@ class ChangeAsked(Model):
     change_id: str
     intent_id: str
     kind: ChangeKind
+
+
+class Alarm(Model):
+    """A notice as it was told. Alarms are those of severity critical: each wants somebody to acknowledge it."""
+
+    alert_id: str
+    kind: str
+    scope: str
+    severity: str
+    title: str
+    text: str
+    told: tuple[str, ...]
+    folded: int
+    acknowledged_by: str
+    acknowledged_ms: int
+    note: str = ""
+    ts_event_ms: int
+
+
+class Alerts(Model):
+    items: tuple[Alarm, ...]
+    next_cursor: str | None
 
 
 class Released(Model):

@@ -15,6 +15,8 @@ NOTICES = "risks.raised"
 def flow(health: Mapping[str, StageHealth]) -> FlowPanel:
     links = _links()
     columns = _columns(links)
+    # What starts at the edge (a person's own exit) leads in from the left, wherever its stage stands in the topology.
+    links = [link.model_copy(update={"back": columns[link.target] <= columns[link.source]}) for link in links]
     rows: dict[int, int] = {}
     stages = []
     for name in STAGES:

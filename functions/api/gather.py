@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.decisions import Verdict
+from fluxfloor.contracts.events import Severity
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.state import RiskBook
-from fluxfloor.contracts.views import AccountView, DecisionRow, OrderRow, RiskRow, StageHealth
+from fluxfloor.contracts.views import (
+    AccountView,
+    AlertAck,
+    AlertRecord,
+    DecisionRow,
+    OrderRow,
+    RiskRow,
+    StageHealth,
+)
 from fluxfloor.ports import Operator, Query, Ref, Store
 from fluxfloor.reporting.curve import Mark
 from fluxfloor.reporting.panels import LotSizes
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Document)
 Where = tuple[tuple[str, Operator, Any], ...]
 DECISIONS, ORDERS, RISKS, HELD = 25, 20, 12, 50
-ACCOUNTS, HALTS = 50, 50
+ACCOUNTS, HALTS, ALARMS = 50, 50, 20
 SETTLED_MS = 5_000  # more than clocks differ by, and than a commit takes
 
 
@@ -54,6 +63,7 @@ class Gathered:
     halts: tuple[Halt, ...]
     quarantine: tuple[dict[str, Any], ...]
     lot_sizes: LotSizes
+    alarms: tuple[AlertRecord, ...] = ()  # the newest that nobody has acknowledged
 
 
 def look(store: Store, now_ms: int) -> Probe:
@@ -76,7 +86,8 @@ def gather(context: Context, curves: Curves) -> Gathered:
     return Gathered(
         accounts=accounts, decisions=decisions, accepted=accepted, orders=orders, books=books,
         policies=by_id(store, Policy, portfolios), health=by_id(store, StageHealth, list(STAGES)),
-        risks=newest_of(store, RiskRow, RISKS), halts=all_of(store, Halt, HALTS), quarantine=quarantined(store, HELD),
+        risks=newest_of(store, RiskRow, RISKS), alarms=unacknowledged(store),
+        halts=all_of(store, Halt, HALTS), quarantine=quarantined(store, HELD),
         marks={view.id: curves.of(store, view.id) for view in accounts},
         lot_sizes=lot_sizes(context, _instruments(accounts, books, (*decisions, *accepted), orders)),
     )  # fmt: skip
@@ -104,6 +115,13 @@ def lot_sizes(context: Context, instruments: set[str]) -> dict[str, Decimal]:
         if rules is not None:
             found[instrument_id] = rules.lot_size
     return found
+
+
+def unacknowledged(store: Store) -> tuple[AlertRecord, ...]:
+    """Of the newest alarms those that nobody has acknowledged, newest first."""
+    newest = newest_of(store, AlertRecord, ALARMS, (("severity", "==", Severity.CRITICAL.value),))
+    acks = by_id(store, AlertAck, [item.id for item in newest])
+    return tuple(item for item in newest if item.id not in acks)
 
 
 # --- reading documents -------------------------------------------------------------------------------------------

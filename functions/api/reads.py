@@ -11,6 +11,8 @@ from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import RiskBook, Sender, TradeRow
 from fluxfloor.contracts.views import (
     AccountView,
+    AlertAck,
+    AlertRecord,
     AuditRecord,
     DecisionRow,
     EquityPoint,
@@ -107,6 +109,12 @@ def _account(context: Context, query: answers.AccountQuery) -> str:
 def risks(context: Context, asked: Asked[Paged, Nothing]) -> answers.Risks:
     items, cursor = _page(context, RiskRow, asked.query, {})
     return answers.Risks(items=items, next_cursor=cursor)
+
+
+def alerts(context: Context, asked: Asked[Paged, Nothing]) -> answers.Alerts:
+    items, cursor = _page(context, AlertRecord, asked.query, {})
+    acks = gather.by_id(context.ports.store, AlertAck, [item.id for item in items])
+    return answers.Alerts(items=tuple(shown.alarm(item, acks.get(item.id)) for item in items), next_cursor=cursor)
 
 
 def health(context: Context, _: Simple) -> answers.Health:

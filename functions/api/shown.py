@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import Sender
-from fluxfloor.contracts.views import ExportRecord, StageHealth
+from fluxfloor.contracts.views import AlertAck, AlertRecord, ExportRecord, StageHealth
 from fluxfloor.reporting.curve import RANGES_MS
-from fluxfloor.reporting.overview import AccountPanel, FlowPanel, HaltPanel, Overview, QuarantinePanel, account_panel
+from fluxfloor.reporting.overview import (
+    AccountPanel,
+    AlarmPanel,
+    FlowPanel,
+    HaltPanel,
+    Overview,
+    QuarantinePanel,
+    account_panel,
+)
 from fluxfloor.reporting.panels import decision_panel, order_panel
 from fluxfloor.topology import RELEASES, STAGES
 from fluxfloor.webapi.problems import refusal
@@ -40,6 +48,12 @@ def overview(context: Context, asked: Asked[answers.OverviewQuery, Nothing]) -> 
         accounts=account_panels(found, RANGES_MS[asked.query.range]), flow=drawn(found.health), risks=found.risks,
         decisions=tuple(decision_panel(row, found.lot_sizes) for row in chosen),
         orders=tuple(order_panel(row, found.lot_sizes) for row in found.orders), quarantine=waiting,
+        alarms=tuple(
+            AlarmPanel(
+                alert_id=item.id, title=item.title, text=item.text, folded=item.folded, ts_event_ms=item.ts_event_ms
+            )
+            for item in found.alarms
+        ),
     )  # fmt: skip
 
 
@@ -88,6 +102,14 @@ def quarantine_panel(record: dict[str, Any]) -> QuarantinePanel:
 
 def takes_releases(stage: str) -> bool:
     return stage in STAGES and RELEASES in STAGES[stage].topics
+
+
+def alarm(record: AlertRecord, ack: AlertAck | None) -> answers.Alarm:
+    return answers.Alarm(
+        alert_id=record.id, kind=record.kind, scope=record.scope, severity=record.severity, title=record.title,
+        text=record.text, told=record.sent, folded=record.folded, acknowledged_by=ack.by if ack else "",
+        acknowledged_ms=ack.ts_event_ms if ack else 0, note=ack.note if ack else "", ts_event_ms=record.ts_event_ms,
+    )  # fmt: skip
 
 
 def sender(found: Sender) -> answers.SenderAnswer:

@@ -45,6 +45,7 @@ table.get("/v1/orders", "Orders, last changed first", a.Orders, query=Paged)(rea
 table.get("/v1/equity", "An account's equity, newest first", a.Equity, query=a.AccountQuery)(reads.equity)
 table.get("/v1/trades", "An account's closed trades, newest first", a.Trades, query=a.AccountQuery)(reads.trades)
 table.get("/v1/risks", "What people should know, newest first", a.Risks, query=Paged)(reads.risks)
+table.get("/v1/alerts", "What people were told, newest first", a.Alerts, query=Paged)(reads.alerts)
 table.get("/v1/health", "Every stage along the flow, and whether it keeps up", a.Health)(reads.health)
 table.get("/v1/quarantine", "Messages that could not be handled", a.Quarantine, query=a.NewestQuery)(reads.quarantine)
 table.get("/v1/why/{id}", "The whole story of a signal, decision, order or trade", a.Why)(reads.why)
@@ -77,6 +78,7 @@ table.write("POST", "/v1/orders/{intent}/amend", "Change an order", a.ChangeAske
 table.write("POST", "/v1/orders/{intent}/look", "Ask the venue now", a.ChangeAsked, body=a.OrderReason, status=202)(
     trading.look
 )
+table.write("POST", "/v1/alerts/{id}/ack", "Acknowledge an alarm", a.Alarm, body=a.AckRequest)(writes.acknowledge)
 table.write("POST", "/v1/quarantine/{id}/release", "Let the stage take it again", a.Released, status=202)(
     writes.release
 )

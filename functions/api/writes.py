@@ -12,6 +12,7 @@ from fluxfloor.contracts.events import (
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.journal import QUARANTINE
 from fluxfloor.contracts.simulations import SimulationSpec
+from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.ports import Ref
 from fluxfloor.reporting.overview import HaltPanel
 from fluxfloor.topology import FLOOR_DATABASES
@@ -50,6 +51,19 @@ def resume(context: Context, asked: Asked[Nothing, answers.ResumeRequest]) -> Re
 
     def decide(work: Work) -> answers.Resumed:
         return answers.Resumed(was=shown.halt_panel(acts.resume(work, actor, scope, reason)))
+
+    return done(context, changes.commit(context, asked, cause, decide))
+
+
+def acknowledge(context: Context, asked: Asked[Nothing, answers.AckRequest]) -> Reply:
+    """Nobody else is called for it."""
+    record, actor = context.read(AlertRecord.key(asked.path["id"])), asked.actor
+    if record is None:
+        raise refusal(404, "no alarm has this id", "path.id", "take one from /v1/alerts")
+    cause = acts.acknowledging(actor, record, context.now_ms)
+
+    def decide(work: Work) -> answers.Alarm:
+        return shown.alarm(record, acts.acknowledge(work, actor, record, asked.body.note))
 
     return done(context, changes.commit(context, asked, cause, decide))
 

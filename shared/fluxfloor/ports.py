@@ -298,6 +298,8 @@ class Message:
     subject: str
     body: str
     ts_event_ms: int
+    thread: str = ""  # the same for all messages about one matter
+    link: str = ""  # where a person sees it and acts
 
 
 class Messenger(Protocol):

@@ -318,6 +318,7 @@ STAGES: dict[str, StageSpec] = {
                 releases("alerts"),
             ),
             schedules=(_sweep(15, "sends again what a channel did not take"),),
+            uses_timers=True,
             secrets=("alerts-*",),
             memory_mb=256,
         ),
@@ -382,6 +383,8 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("simulations", order_by="ts_event_ms", descending=True),
     QueryShape("simulations", equals=("status",), order_by="ts_event_ms"),  # simulation's sweep
     QueryShape("alerts", equals=("open",)),
+    QueryShape("alerts", order_by="ts_event_ms", descending=True),
+    QueryShape("alerts", equals=("severity",), order_by="ts_event_ms", descending=True),  # alarms on the page
     QueryShape("audit", order_by="ts_event_ms", descending=True),
 )
 

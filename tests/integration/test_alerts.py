@@ -93,8 +93,9 @@ def test_a_risk_reaches_every_channel_once_in_its_own_markup(house: House, caplo
     with caplog.at_level(logging.INFO):
         house.tell(risk(severity=Severity.CRITICAL, message="books < venue"))
         house.run()
-    assert house.texts(house.telegram) == ["<b>CRITICAL: Books mismatch: paper-main</b>\nbooks &lt; venue"]
-    assert house.texts(house.slack) == ["*CRITICAL: Books mismatch: paper-main*\nbooks &lt; venue"]
+    alarm = f"alarm {house.records()[0].id[:8]}"
+    assert house.texts(house.telegram) == [f"<b>CRITICAL: Books mismatch: paper-main</b>\nbooks &lt; venue\n{alarm}"]
+    assert house.texts(house.slack) == [f"*CRITICAL: Books mismatch: paper-main*\nbooks &lt; venue\n{alarm}"]
     assert [mail["Subject"] for mail in house.mail.mails] == ["[fluxfloor] CRITICAL: Books mismatch: paper-main"]
     assert [entry.levelname for entry in caplog.records if entry.name == "fluxfloor.notices"] == ["CRITICAL"]
     (record,) = house.records()

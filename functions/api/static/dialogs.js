@@ -31,6 +31,16 @@ export function askHalt(scopes) {
 export const askResume = (halt) =>
   ask(`Resume ${halt.scope}?`, `It was halted by ${halt.raised_by}: ${halt.reason}. New entries will be taken again.`, [why()], "Resume", false);
 
+export const askAck = (item) =>
+  ask("Acknowledge this alarm?", `${item.title}. You look after it: nobody else is called for it.`, [
+    h("label", {}, "Note", h("input", { type: "text", name: "note", maxlength: 300, autofocus: true, placeholder: "for the others", autocomplete: "off" }))], "Acknowledge", false);
+
+export const askExit = (named) =>
+  ask(`Leave ${named}?`, "An exit at the market is asked for now, whatever is halted. A strategy may enter again on its next bar unless entries are halted.", [why()], "Leave", true);
+
+export const askCancel = (item) =>
+  ask("Take this order back?", `${item.side} ${item.quantity}: what has filled meanwhile stays.`, [why()], "Take back", false);
+
 export const askRelease = (item) =>
   ask("Release this message?", `${item.stage} takes it again. What was decided meanwhile is not decided twice. It was held because: ${item.error}`, [], "Release", false);
 

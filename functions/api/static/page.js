@@ -3,11 +3,11 @@
 import { Problem, change, logIn, logOut, read } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { decisions } from "./decisions.js";
-import { askHalt, askRelease, askResume, showStory } from "./dialogs.js";
+import { askAck, askCancel, askExit, askHalt, askRelease, askResume, showStory } from "./dialogs.js";
 import { by, h, put, toast } from "./dom.js";
 import { drawFlow, health } from "./flow.js";
 import { clock, exactly, percent } from "./format.js";
-import { bones, halts, quarantine, risks, tiles } from "./panels.js";
+import { alarms, bones, halts, quarantine, risks, tiles } from "./panels.js";
 import { empty, orders, positions } from "./tables.js";
 
 const VERDICTS = { all: "All", accepted: "Accepted" };
@@ -77,9 +77,11 @@ function show(data) {
   put(by("halts"), halts(data.halts, resume));
   put(by("tiles"), account ? tiles(account) : empty("No account has been marked yet.", "The first mark to market fills these tiles."));
   curve(account);
-  put(by("positions"), positions(account));
+  put(by("positions"), positions(account, leave));
   by("positions-note").textContent = account ? account.account_id : "";
-  put(by("orders"), orders(data.orders));
+  put(by("orders"), orders(data.orders, takeBack));
+  put(by("alarms"), alarms(data.alarms, acknowledge));
+  by("alarms-note").textContent = data.alarms.length ? `${data.alarms.length} not acknowledged` : "";
   put(by("decisions"), decisions(data.decisions, story));
   put(by("flow"), drawFlow(data.flow));
   by("flow-note").textContent = health(data.flow);
@@ -151,6 +153,23 @@ async function release(item) {
   if (await askRelease(item)) await carriedOut(() => change("POST", path), `${item.stage} takes it again`);
 }
 
+async function acknowledge(item) {
+  const wish = await askAck(item);
+  if (wish) await carriedOut(() => change("POST", `/v1/alerts/${encodeURIComponent(item.alert_id)}/ack`, { note: wish.note }), "You have it");
+}
+
+/** One strategy's holding, a whole instrument, or with nothing named everything. */
+async function leave(body, named) {
+  const wish = await askExit(named);
+  if (wish) await carriedOut(() => change("POST", "/v1/positions/exit", { ...body, reason: wish.reason }), `Leaving ${named}`);
+}
+
+async function takeBack(item) {
+  const path = `/v1/orders/${encodeURIComponent(item.intent_id)}/cancel`;
+  const wish = await askCancel(item);
+  if (wish) await carriedOut(() => change("POST", path, { reason: wish.reason }), "It is being taken back");
+}
+
 async function story(id) {
   try {
     showStory(id, (await read(`/v1/why/${encodeURIComponent(id)}`)).body.lines);
@@ -199,7 +218,7 @@ function start() {
     const { tiles: boned, big, lines } = bones();
     put(by("tiles"), boned);
     put(by("chart"), big());
-    for (const id of ["positions", "orders", "decisions", "flow", "quarantine", "risks"]) put(by(id), lines());
+    for (const id of ["positions", "orders", "decisions", "flow", "quarantine", "risks", "alarms"]) put(by(id), lines());
   }
   state.tag = "";
   refresh();

@@ -33,6 +33,15 @@ export function quarantine(items, release) {
       item.releasable ? h("button.small", { type: "button", id: `release-${item.quarantine_id}`, onclick: () => release(item) }, "Release") : "")));
 }
 
+export function alarms(items, acknowledge) {
+  if (!items.length) return empty("No alarm waits.", "An alarm stays here, and goes on to the next level, until somebody acknowledges it.");
+  return items.map((item) => h("div.item", {},
+    h("span.pill.bad", {}, "alarm"),
+    h("span.what", {}, h("b", {}, item.title), h("small", {}, item.text), item.folded ? h("small", {}, `${grouped(item.folded)} more like it`) : ""),
+    h("span.when", { title: exactly(item.ts_event_ms) }, when(item.ts_event_ms), h("br"),
+      h("button.small", { type: "button", id: `ack-${item.alert_id}`, onclick: () => acknowledge(item) }, "Acknowledge"))));
+}
+
 const SEVERITY = { critical: "bad", warning: "warn", info: "going" };
 
 export function risks(items) {

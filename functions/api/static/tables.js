@@ -7,9 +7,9 @@ const sign = (value) => (Number(value) > 0 ? "gain" : Number(value) < 0 ? "loss"
 const head = (...names) => h("thead", {}, h("tr", {}, names.map((name) =>
   h(`th${name.startsWith(">") ? ".right" : ""}`, { scope: "col" }, name.replace(">", "")))));
 
-export function positions(account) {
+export function positions(account, leave) {
   if (!account?.positions.length) return empty("Nothing is open.", "A position shows here with its first fill.");
-  return h("table", {}, head("Instrument", ">Quantity", ">Entry", ">Mark", ">Value", ">Open P&L", "Held by"),
+  return h("table", {}, head("Instrument", ">Quantity", ">Entry", ">Mark", ">Value", ">Open P&L", "Held by", ""),
     h("tbody", {}, account.positions.map((item) => h("tr", {},
       h("td", {}, h("b", {}, symbol(item.instrument_id)), h("small", {}, item.direction.toLowerCase())),
       h("td.right", {}, grouped(item.quantity)),
@@ -19,12 +19,15 @@ export function positions(account) {
       h(`td.right.${sign(item.unrealised)}`, {}, money(item.unrealised, true), h("small", {}, percent(item.profit_fraction, true))),
       h("td", {}, item.strategies.map((share) => h("div", {}, words(share.strategy_id),
         share.stop_price ? h("small", {}, `${share.quantity}, stop ${grouped(share.stop_price)}`) : h("small", {}, share.quantity)))),
-    ))));
+      h("td.right", {}, h("button.small", { type: "button", id: `exit-${item.instrument_id}`, "aria-label": `Leave ${symbol(item.instrument_id)}`,
+        onclick: () => leave({ portfolio: account.portfolio_id, instrument: item.instrument_id }, symbol(item.instrument_id)) }, "Exit")),
+    ))), account.positions.length > 1 ? h("tfoot", {}, h("tr", {}, h("td.right", { colspan: 8 },
+      h("button.small", { type: "button", id: "exit-all", onclick: () => leave({ portfolio: account.portfolio_id }, "all positions") }, "Exit all")))) : "");
 }
 
 const LOOKS = { filled: "good", rejected: "bad", expired: "warn", cancelled: "", unknown: "warn" };
 
-export function orders(items) {
+export function orders(items, takeBack) {
   if (!items.length) return empty("No orders yet.", "The first accepted decision brings one.");
   return h("table", {}, head("Time (UTC)", "Order", ">Filled", ">Average price", "State", "Strategy"),
     h("tbody", {}, items.map((item) => h("tr", {},
@@ -34,7 +37,8 @@ export function orders(items) {
       h("td.right", {}, `${Math.round(item.done * 100)}%`, h("span.fill", {}, h("i", { "width%": item.done }))),
       h("td.right", {}, item.average_price ? grouped(item.average_price) : "–"),
       h("td", {}, h(`span.pill.${LOOKS[item.state] ?? "going"}`, {}, words(item.state)),
-        item.reason ? h("small.why", {}, item.reason) : "", item.attempt > 1 ? h("small", {}, `attempt ${item.attempt}`) : ""),
+        item.reason ? h("small.why", {}, item.reason) : "", item.attempt > 1 ? h("small", {}, `attempt ${item.attempt}`) : "",
+        item.ended ? "" : h("button.small", { type: "button", id: `cancel-${item.intent_id}`, onclick: () => takeBack(item) }, "Cancel")),
       h("td", {}, words(item.strategy_id)),
     ))));
 }

@@ -185,6 +185,23 @@ class AlertRecord(Document):
     folded: int = 0  # identical notices that came within the window, told as a count
     open: bool = True  # what the sweep looks for: somebody is waiting
     attempts: int = 0  # to tell any channel
+    kind: str = ""
+    scope: str = ""
+    thread: str = ""  # the same for all notices about one matter: receivers put them together by it
+    paged: dict[str, int] = Field(default_factory=dict)  # how often channels were told that go on until acknowledged
+    acknowledged_by: str = ""  # empty: nobody has
+    acknowledged_ms: UtcMs = 0
+    ts_event_ms: UtcMs
+
+
+class AlertAck(Document):
+    """Somebody has seen an alarm: nobody else is called for it. The id is the alarm's record."""
+
+    collection: ClassVar[str] = "alert_acks"
+    owner: ClassVar[str] = "api"
+
+    by: str
+    note: str = ""
     ts_event_ms: UtcMs
 
 

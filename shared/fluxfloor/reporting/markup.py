@@ -72,5 +72,6 @@ MARKUPS: dict[str, Markup] = {
     "log": Markup(limit=8_000, escape=_as_it_is),
     "telegram": Markup(limit=4_096, escape=_angles, strong=("<b>", "</b>"), length=_utf16),
     "slack": Markup(limit=4_000, escape=_angles, strong=("*", "*")),
+    "webhook": Markup(limit=8_000, escape=_as_it_is, subject_limit=130),  # the shortest that a pager takes
     "email": Markup(limit=100_000, escape=_as_it_is, subject_limit=200),
 }

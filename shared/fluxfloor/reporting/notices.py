@@ -40,6 +40,13 @@ class Subject:
     kind: str
     scope: str
     severity: Severity
+    about: str = ""  # what of the scope, where several things of a kind may be wrong in it at once
+    count: str = ""  # of a matter that grows: each step of it is a notice of its own
+
+    @property
+    def thread(self) -> str:
+        """The matter: the same however grave it is by now."""
+        return "|".join(filter(None, (self.kind, self.scope, self.about)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,9 @@ def symbol_of(intent: OrderIntent) -> str:
 
 
 def _risk_subject(event: RiskRaised) -> Subject:
-    return Subject(event.kind, event.scope, event.severity)
+    """Two orders that go wrong in one portfolio are two matters; one that is tried in vain again is told again."""
+    details = event.details
+    return Subject(event.kind, event.scope, event.severity, details.get("intent", ""), details.get("tries", ""))
 
 
 def _no_source(_event: Event) -> None:

@@ -96,6 +96,16 @@ class QuarantinePanel(Model):
     at_ms: int
 
 
+class AlarmPanel(Model):
+    """An alarm that nobody has acknowledged."""
+
+    alert_id: str
+    title: str
+    text: str
+    folded: int
+    ts_event_ms: int
+
+
 class Overview(Model):
     """`as_of_ms` is the newest thing in it; `scopes` is what the kill switch can be pulled for."""
 
@@ -111,6 +121,7 @@ class Overview(Model):
     flow: FlowPanel
     quarantine: tuple[QuarantinePanel, ...]
     risks: tuple[RiskRow, ...]
+    alarms: tuple[AlarmPanel, ...] = ()
 
 
 def account_panel(

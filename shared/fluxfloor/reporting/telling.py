@@ -3,12 +3,16 @@
 A notice opens a window of WINDOW_MS. Identical ones within it are folded into its record; when the window has passed,
 every channel that had the notice is told how many more there were. A channel that fails is tried again after a
 back-off that doubles, MAX_TRIES times; the others never wait for it.
+
+A critical notice is an alarm that somebody has to acknowledge. Channels of a later level hear of it only when nobody
+has within their time, and are told again and again until somebody does, MAX_PAGES times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from fluxfloor.contracts.events import Severity
 from fluxfloor.contracts.ids import digest
@@ -20,6 +24,8 @@ MAX_TRIES = 12
 FIRST_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 3_600_000
 SOON_MS = 60_000
+MAX_PAGES = 12
+SHORT = 8  # characters of an alarm's id that are enough to name it
 
 
 def names(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -38,9 +44,8 @@ def interested(channels: Iterable[tuple[str, str]], severity: Severity) -> tuple
 def record_ids(subject: Subject, ts_event_ms: int) -> tuple[str, str]:
     """Where a notice of this time is or will be: its own window's record, or that of the window before."""
     window = ts_event_ms // WINDOW_MS
-    current, previous = (
-        digest("alert", subject.kind, subject.scope, subject.severity, number) for number in (window, window - 1)
-    )
+    what = (subject.kind, subject.scope, subject.severity, *filter(None, (subject.about, subject.count)))
+    current, previous = (digest("alert", *what, number) for number in (window, window - 1))
     return current, previous
 
 
@@ -49,17 +54,33 @@ def within(record: AlertRecord | None, ts_event_ms: int) -> bool:
     return record is not None and abs(ts_event_ms - record.ts_event_ms) < WINDOW_MS
 
 
-def opened(id: str, subject: Subject, words: Words, channels: Iterable[str], ts_event_ms: int) -> AlertRecord:
-    waiting = {name: Telling() for name in channels}
+def opened(
+    id: str, subject: Subject, words: Words, channels: Iterable[str], ts_event_ms: int,
+    waits: Mapping[str, int] = MappingProxyType({}),
+) -> AlertRecord:  # fmt: skip
+    """`waits`: how long (ms) those channels leave it to the others before they are told."""
+    waiting = {name: Telling(due_ms=ts_event_ms + waits[name] if waits.get(name) else 0) for name in channels}
     return AlertRecord(
         id=id, severity=subject.severity, title=words.title, text=words.text, waiting=waiting, open=bool(waiting),
-        ts_event_ms=ts_event_ms,
+        kind=subject.kind, scope=subject.scope, thread=subject.thread, ts_event_ms=ts_event_ms,
     )  # fmt: skip
 
 
+def later(record: AlertRecord, now_ms: int) -> tuple[int, ...]:
+    """When channels that nothing else would wake are to be told: the times of timers."""
+    return tuple(sorted({telling.due_ms for telling in record.waiting.values() if telling.due_ms > now_ms}))
+
+
+def acknowledged(record: AlertRecord, by: str, at_ms: int) -> AlertRecord:
+    """Somebody has it: nobody who still waits is told."""
+    return _with(record, waiting={}, acknowledged_by=by, acknowledged_ms=at_ms)
+
+
 def folded(record: AlertRecord) -> AlertRecord:
-    """One more of the same. Who was told already hears of it when the window has passed."""
-    again = {name: Telling(due_ms=record.ts_event_ms + WINDOW_MS) for name in record.sent}
+    """One more of the same. Who was told already hears of it when the window has passed; who goes on until somebody
+    acknowledges, and somebody has, does not."""
+    heard = [name for name in record.sent if name not in record.paged]
+    again = {name: Telling(due_ms=record.ts_event_ms + WINDOW_MS) for name in heard}
     return _with(record, waiting={**again, **record.waiting}, folded=record.folded + 1)
 
 
@@ -75,18 +96,26 @@ def due_soon(record: AlertRecord, now_ms: int) -> bool:
 def words_for(record: AlertRecord, name: str) -> Words:
     """The notice; for who has it already, only how often it was repeated."""
     more = f"{record.folded:,} more like this since {_clock(record.ts_event_ms)}"
+    if name in record.paged:
+        return Words(record.title, f"{record.text}\nnobody has acknowledged it since {_clock(record.ts_event_ms)}")
     if name in record.sent:
         return Words(record.title, more)
     return Words(record.title, f"{record.text}\n({more})" if record.folded else record.text)
 
 
-def told(record: AlertRecord, name: str, told_folds: int) -> AlertRecord:
-    """The channel has it, with a count of `told_folds`; what was folded meanwhile it still has to hear."""
+def told(record: AlertRecord, name: str, told_folds: int, again_ms: int = 0, now_ms: int = 0) -> AlertRecord:
+    """The channel has it, with a count of `told_folds`; what was folded meanwhile it still has to hear. `again_ms`:
+    after how long it is told again as long as nobody acknowledges; 0: never."""
     waiting = {other: telling for other, telling in record.waiting.items() if other != name}
-    if record.folded > told_folds:
+    paged = record.paged
+    if again_ms:
+        paged = {**paged, name: paged.get(name, 0) + 1}
+        if paged[name] < MAX_PAGES:
+            waiting[name] = Telling(due_ms=now_ms + again_ms)
+    elif record.folded > told_folds:
         waiting[name] = Telling(due_ms=record.ts_event_ms + WINDOW_MS)
     sent = record.sent if name in record.sent else (*record.sent, name)
-    return _with(record, waiting=waiting, sent=sent, attempts=record.attempts + 1)
+    return _with(record, waiting=waiting, sent=sent, paged=paged, attempts=record.attempts + 1)
 
 
 def failed(record: AlertRecord, name: str, error: str, now_ms: int, wait_ms: int = 0) -> AlertRecord:

@@ -202,9 +202,14 @@ class SenderSettings(Section):
 
 
 class Channel(Section):
-    """Where notices go. `secret_name` holds the token or address that must not stand in a file."""
+    """Where notices go. `secret_name` holds the token, key or address that must not stand in a file.
 
-    kind: Literal["log", "telegram", "slack", "email"]
+    A channel that waits hears of alarms (critical notices) alone, and only of those that nobody has acknowledged by
+    then; it is told again every `repeat_min` until somebody does. A webhook pages: it waits 5 minutes unless it says
+    otherwise.
+    """
+
+    kind: Literal["log", "telegram", "slack", "email", "webhook"]
     secret_name: str = ""
     min_severity: Literal["info", "warning", "critical"] = "info"
     chat_id: str = ""
@@ -214,6 +219,22 @@ class Channel(Section):
     port: int = 587
     user: str = ""
     base_url: str = ""
+    url: str = ""  # webhook: where it is POSTed
+    shape: Literal["plain", "pagerduty", "opsgenie"] = "plain"  # webhook: which receiver's JSON
+    escalation_after_min: int | None = Field(default=None, ge=0, le=1_440)  # None: 5 for a webhook, else 0
+    repeat_min: int = Field(default=10, ge=0, le=1_440)  # 0: told once, acknowledged or not
+
+    @property
+    def wait_ms(self) -> int:
+        """How long it leaves an alarm to the channels before it; 0: it is told at once."""
+        after_min = self.escalation_after_min
+        return 60_000 * (after_min if after_min is not None else 5 if self.kind == "webhook" else 0)
+
+    @property
+    def again_ms(self) -> int:
+        """How soon it is told of an alarm again; 0: never."""
+        pages = self.kind == "webhook" or self.wait_ms > 0
+        return 60_000 * self.repeat_min if pages else 0
 
 
 class ApiSettings(Section):

@@ -248,3 +248,57 @@ def _failure(act) -> str:
     except Exception as problem:
         return "".join(traceback.format_exception(problem))
     return ""
+
+
+# --- pagers ------------------------------------------------------------------------------------------------------
+
+PAGE = Message("a1.x.0", "critical", "CRITICAL: Mismatch", "they differ", AT_MS, thread="t-1", link="https://f/#alarms")
+
+
+def page(server: WebServer, shape: str, secret: str = "qzxcanary-key") -> None:
+    open_messenger("webhook", secret, url=f"{server.url}/in", shape=shape).send(PAGE)
+
+
+def test_a_plain_page_carries_what_any_receiver_needs(server: WebServer) -> None:
+    page(server, "plain")
+    (posted,) = server.posted
+    assert posted.headers["Authorization"] == "Bearer qzxcanary-key"
+    assert posted.json == {
+        "severity": "critical", "summary": "CRITICAL: Mismatch", "text": "they differ", "dedup_key": "t-1",
+        "link": "https://f/#alarms", "ts_event_ms": AT_MS,
+    }  # fmt: skip
+
+
+def test_a_plain_page_needs_no_key(server: WebServer) -> None:
+    page(server, "plain", secret="")
+    assert "Authorization" not in server.posted[0].headers
+
+
+def test_an_opsgenie_page_has_an_alias_and_a_priority(server: WebServer) -> None:
+    page(server, "opsgenie")
+    (posted,) = server.posted
+    assert posted.headers["Authorization"] == "GenieKey qzxcanary-key"
+    assert {name: posted.json[name] for name in ("message", "alias", "priority", "source")} == {
+        "message": "CRITICAL: Mismatch", "alias": "t-1", "priority": "P1", "source": "fluxfloor",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "shape", "secret"),
+    [
+        ("http://pager.example.org/in", "plain", ""), ("ftp://127.0.0.1/in", "plain", ""), ("", "plain", ""),
+        ("https://x.example.org", "morse", "k"), ("https://x.example.org", "pagerduty", ""),
+    ],
+)  # fmt: skip
+def test_a_pager_that_can_not_be_called_is_said_so_without_its_key(url: str, shape: str, secret: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        open_messenger("webhook", secret, url=url, shape=shape)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_pagers_refusal_names_neither_key_nor_address(server: WebServer) -> None:
+    server.answers = [Answer(400, echo=True)]
+    with pytest.raises(Poison) as caught:
+        page(server, "pagerduty")
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+    assert str(caught.value) == "webhook answered 400: it does not take this message"

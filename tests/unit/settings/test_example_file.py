@@ -91,7 +91,7 @@ def test_with_everything_switched_on_it_loads_to_what_it_says(tmp_path: Path) ->
     path = tmp_path / "floor.toml"
     path.write_text(SWITCHED_OFF.sub("", EXAMPLE.read_text()))
     loaded = settings.load(path)
-    assert [channel.kind for channel in loaded.alerts] == ["log", "telegram", "slack", "email"]
+    assert [channel.kind for channel in loaded.alerts] == ["log", "telegram", "slack", "email", "webhook"]
     assert loaded.senders["desk-1"].secret_name == "sender-desk-1"
     assert loaded.strategies["trend"].params == {"stop_atr": 2.0, "min_atr": 120.0, "expected_alpha": 0.03}
     assert str(loaded.portfolios["main"].resolved().daily_loss_flattens) == "0.03"

@@ -1,5 +1,5 @@
-"""Channels to people: the floor's log, Telegram, Slack, e-mail. Each sends one message, once, and says what went wrong
-without ever naming an address or a secret."""
+"""Channels to people: the floor's log, Telegram, Slack, e-mail, a pager. Each sends one message, once, and says what
+went wrong without ever naming an address or a secret."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def open_messenger(
     port: int = 587,
     user: str = "",
     base_url: str = "",
+    url: str = "",
+    shape: str = "plain",
 ) -> Messenger:
     """The channel of that kind, addressed. Raises Misconfigured, naming the setting that is missing."""
     # What a channel needs is imported with it: a floor that only logs starts without an HTTP client.
@@ -37,6 +39,10 @@ def open_messenger(
         from fluxfloor.adapters.channels.smtp import SmtpMessenger
 
         return SmtpMessenger(_given("host", host), port, _given("sender", sender), _given("to", to), user, secret)
+    if kind == "webhook":
+        from fluxfloor.adapters.channels.webhook import WebhookMessenger
+
+        return WebhookMessenger(_given("url", url), shape, secret)
     raise Misconfigured(f"no channel of kind {kind!r}")
 
 

@@ -32,12 +32,12 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-def post(who: str, url: str, payload: dict[str, Any]) -> None:
+def post(who: str, url: str, payload: dict[str, Any], headers: dict[str, str] | None = None) -> None:
     """Returns if the answer is a 2xx. Raises Throttled, RetryLater, Misconfigured or Poison."""
     try:
         with (
             httpx.Client(timeout=TIMEOUT_S, verify=_trust()) as client,
-            client.stream("POST", url, json=payload) as response,
+            client.stream("POST", url, json=payload, headers=headers) as response,
         ):
             status, retry_after_s = response.status_code, _retry_after_s(response)
             if status == 429 and not retry_after_s:
