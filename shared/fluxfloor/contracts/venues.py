@@ -50,5 +50,27 @@ CAPABILITIES: dict[str, Capabilities] = {
         locks_balance=False,
         requests_per_minute=1_000_000,
     ),
+    # US equities, read in Alpaca's OpenAPI (trading 2.0.1) and its manual at https://docs.alpaca.markets.
+    "alpaca": Capabilities(
+        # reference/postorder; a cancelled order's id is refused as well: github.com/alpacahq/alpaca-py/issues/260
+        permanent_client_ids=True,
+        placement_expiry_ms=0,  # reference/postorder has none
+        lookup_by_client_id=True,  # reference/getorderbyclientorderid
+        read_lag_ms=30_000,  # the manual promises nothing
+        clock_error_ms=1_000,
+        single_flight=False,
+        client_id_length=48,  # 128 by now, 48 in older pages of the manual
+        # docs/orders-at-alpaca; a sell stop becomes a market order, a buy stop a limit order 2.5 to 4 % above it
+        order_types=frozenset(
+            {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP}
+        ),
+        time_in_force=frozenset({TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK}),
+        reduce_only=False,  # `position_intent` is said to be for options
+        shorts=True,  # docs/margin-and-short-selling; each instrument says whether
+        sandbox=True,  # docs/paper-trading
+        locks_balance=True,  # docs/orders-at-alpaca: "insufficient qty available for order"
+        requests_per_minute=200,  # docs/usage-limits-api-calls
+        reserved_for_cancels=20,
+    ),
 }
 """By venue. A venue without a row can't be traded on."""

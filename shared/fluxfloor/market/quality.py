@@ -33,6 +33,7 @@ _FEWEST_MOVES = 20
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 _NO_BARS = decode("")
 _SPARSE_VENUES = frozenset({"kraken"})
+_CLOSING_VENUES = frozenset({"alpaca"})  # at night and at the weekend no bar is overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ DEFAULT = Thresholds()
 
 
 def thresholds_for(venue: str) -> Thresholds:
+    if venue in _CLOSING_VENUES:
+        return Thresholds(sparse=True, stale_bars=0)
     return Thresholds(sparse=True) if venue in _SPARSE_VENUES else DEFAULT
 
 

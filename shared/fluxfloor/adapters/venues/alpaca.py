@@ -1,0 +1,221 @@
+"""Trading US equities at Alpaca: one account, through its REST interface. Implements ports.Venue.
+
+Alpaca never takes a client id twice and finds an order by it, but has no expiry for a placement that comes late. Shares
+count as currencies beside USD. Outside New York's session orders wait for the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from fluxfloor.adapters.venues import alpaca_orders as orders
+from fluxfloor.adapters.venues.alpaca_client import DATA, LIVE, PAPER, AlpacaClient, Keys, budget_of
+from fluxfloor.adapters.venues.alpaca_data import latest_quote
+from fluxfloor.adapters.venues.alpaca_orders import Row, number, rfc3339, text
+from fluxfloor.adapters.venues.budget import Purpose
+from fluxfloor.contracts.instruments import Instrument, Quote
+from fluxfloor.contracts.orders import Fill
+from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
+from fluxfloor.ports import Clock, Placement, VenueBooks, VenueOrder
+
+PAGE_ORDERS, PAGE_ACTIVITIES = 500, 100  # the most that Alpaca gives at once
+MAX_PAGES = 100
+MAX_REPLACED = 10
+MAX_KNOWN_IDS = 10_000
+BOOKS_TRIES = 3
+SLACK_MS = 2_000  # looked back further than asked: Alpaca's times are in whole seconds there, and clocks differ
+CLOCK_EVERY_MS, DAY_MS = 300_000, 86_400_000
+FEW = 5
+
+
+class AlpacaVenue:
+    """One account. `sandbox` is Alpaca's paper trading; `base_url` another address that speaks both its interfaces.
+
+    `feed` is whose quotes: "iex", or "sip" for all exchanges with a subscription.
+    """
+
+    capabilities = CAPABILITIES["alpaca"]
+
+    def __init__(
+        self, keys: Keys, clock: Clock, *, sandbox: bool, base_url: str = "", feed: str = "iex",
+        sleep: Callable[[float], None] = time.sleep, answer_s: float = 10.0,
+    ) -> None:  # fmt: skip
+        trading = base_url or (PAPER if sandbox else LIVE)
+        self._client = AlpacaClient(trading, keys, clock, budget_of(clock), sleep=sleep, answer_s=answer_s)
+        self._data = AlpacaClient(base_url or DATA, keys, clock, budget_of(clock), sleep=sleep, answer_s=answer_s)
+        self._clock = clock
+        self._feed = feed
+        self._client_ids: dict[str, str] = {}
+        self._offset_ms = 0
+        self._measured_ms: int | None = None
+
+    # --- orders --------------------------------------------------------------------------------------------------
+
+    def place(self, placement: Placement) -> VenueOrder:
+        """reference/postorder"""
+        body = orders.order_body(placement)
+        if self._clock.now_ms() > placement.expires_ms:
+            raise VenueRefused("the placement came after its expiry", code="expired")
+        row = self._client.write("POST", "/v2/orders", body, Purpose.PLACE)
+        try:
+            if text(row, "client_order_id") != placement.client_order_id:
+                raise RetryLater("it names another order")
+            return orders.venue_order([row], placement.client_order_id)
+        except RetryLater as problem:
+            raise OutcomeUnknown(f"alpaca's answer to {placement.client_order_id}: {problem}") from None
+
+    def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
+        """By its id, and among all orders since then: None only where neither shows it. What replaced it at the venue,
+        as a dividend makes it, is the order as well."""
+        row = self._by_client_id(client_order_id) or self._listed(client_order_id, instrument, since_ms)
+        if row is None:
+            return None
+        rows = [row]
+        while text(rows[-1], "status") == orders.REPLACED and rows[-1].get("replaced_by") and len(rows) < MAX_REPLACED:
+            rows.append(self._order(text(rows[-1], "replaced_by")))
+        return orders.venue_order(rows, client_order_id, self._fills_of(rows))
+
+    def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
+        """reference/deleteorderbyorderid: 204 says that it was asked for, not that the order is at its end."""
+        order_id = order.venue_order_id
+        if not order_id:
+            row = self._by_client_id(order.client_order_id)
+            if row is None:
+                raise VenueRefused(f"alpaca shows no order {order.client_order_id}", code="not_found")
+            order_id = text(row, "id")
+        self._client.write("DELETE", f"/v2/orders/{order_id}", None, Purpose.CANCEL)
+
+    def _by_client_id(self, client_order_id: str) -> Row | None:
+        """reference/getorderbyclientorderid"""
+        asked = {"client_order_id": client_order_id}
+        row: Row | None = self._client.read("/v2/orders:by_client_order_id", asked, Purpose.CANCEL)
+        return row
+
+    def _listed(self, client_order_id: str, instrument: Instrument, since_ms: int) -> Row | None:
+        """reference/getallorders"""
+        asked = {"status": "all", "symbols": instrument.base, "after": rfc3339(since_ms - SLACK_MS)}
+        found = (row for row in self._orders(asked) if row.get("client_order_id") == client_order_id)
+        return next(found, None)
+
+    def _order(self, order_id: str) -> Row:
+        """reference/getorderbyorderid"""
+        row: Row | None = self._client.read(f"/v2/orders/{order_id}", None, Purpose.CANCEL)
+        if row is None:
+            raise RetryLater(f"alpaca shows no order {order_id}, which replaced another")
+        return row
+
+    def _orders(self, asked: dict[str, str]) -> Iterator[Row]:
+        """Oldest first; the next page begins after the last order of the one before."""
+        asked = {**asked, "limit": str(PAGE_ORDERS), "direction": "asc", "nested": "false"}
+        for _ in range(MAX_PAGES):
+            page = self._rows("/v2/orders", asked)
+            yield from page
+            if len(page) < PAGE_ORDERS:
+                return
+            asked = {name: value for name, value in asked.items() if name != "after"}
+            asked["after_order_id"] = text(page[-1], "id")
+        raise RetryLater(f"alpaca lists more than {MAX_PAGES * PAGE_ORDERS} orders")
+
+    # --- fills and books -----------------------------------------------------------------------------------------
+
+    def _fills_of(self, rows: list[Row]) -> tuple[Fill, ...]:
+        """All fills of one order, read only where it has any. Activities can't be asked for by order."""
+        open_quantity = sum((number(row, "filled_qty") for row in rows), Decimal(0))
+        if not open_quantity:
+            return ()
+        ids, found = {text(row, "id") for row in rows}, []
+        since_ms = orders.time_ms(text(rows[0], "submitted_at")) - SLACK_MS
+        for row in self._activities(since_ms, "FILL", purpose=Purpose.CANCEL):
+            if row.get("order_id") in ids:
+                found.append(orders.fill_of(row))
+                open_quantity -= found[-1].quantity
+                if open_quantity <= 0:
+                    break
+        return tuple(found)
+
+    def books(self, since_ms: int) -> VenueBooks:
+        """Balances between two looks at the activities that show the same ones: no fill came in between."""
+        seen = list(self._activities(since_ms - SLACK_MS))
+        for _ in range(BOOKS_TRIES):
+            account, positions = self._document("/v2/account"), self._rows("/v2/positions")
+            news = list(self._activities(since_ms - SLACK_MS, after_id=seen[-1]["id"] if seen else ""))
+            if not news:
+                return self._booked(account, positions, [row for row in seen if orders.happened_ms(row) >= since_ms])
+            seen += news
+        raise RetryLater("alpaca's account changes faster than it can be read")
+
+    def _booked(self, account: Row, positions: list[Row], seen: list[Row]) -> VenueBooks:
+        fills = [row for row in seen if row.get("activity_type") == "FILL"]
+        others = [row for row in seen if row.get("activity_type") != "FILL"]
+        named = self._named({text(row, "order_id") for row in fills}, fills)
+        resting = [orders.venue_order([row], text(row, "client_order_id")) for row in self._orders({"status": "open"})]
+        used, free = orders.margin_of(account)
+        return VenueBooks(
+            balances=orders.balances_of(account, positions),
+            fills=tuple(orders.venue_fill(row, named.get(text(row, "order_id"), "")) for row in fills),
+            transfers=tuple(part for row in others for part in orders.transfers_of(row)),
+            orders=tuple(resting), margin_used=used, margin_free=free,
+        )  # fmt: skip
+
+    def _named(self, order_ids: set[str], fills: list[Row]) -> dict[str, str]:
+        """Order id → client id. Few are looked up one by one, many by listing the orders of that time."""
+        unknown = order_ids - self._client_ids.keys()
+        if len(self._client_ids) > MAX_KNOWN_IDS:
+            self._client_ids.clear()
+            unknown = order_ids
+        if len(unknown) > FEW:
+            since_ms = min(orders.happened_ms(row) for row in fills) - DAY_MS
+            listed = self._orders({"status": "all", "after": rfc3339(since_ms)})
+            self._client_ids.update({text(row, "id"): text(row, "client_order_id") for row in listed})
+            unknown -= self._client_ids.keys()
+        for order_id in sorted(unknown)[:FEW]:
+            row = self._client.read(f"/v2/orders/{order_id}")
+            self._client_ids[order_id] = text(row, "client_order_id") if row else ""
+        return self._client_ids
+
+    def _activities(
+        self, since_ms: int, types: str = "", after_id: str = "", purpose: Purpose = Purpose.READ
+    ) -> Iterator[Row]:  # fmt: skip
+        """reference/getaccountactivities: by the time they came into being, oldest first."""
+        asked = {"direction": "asc", "page_size": str(PAGE_ACTIVITIES)}
+        asked |= {"after": rfc3339(since_ms)} if since_ms > 0 else {}
+        asked |= {"activity_types": types} if types else {}
+        for _ in range(MAX_PAGES):
+            asked |= {"page_token": after_id} if after_id else {}
+            page = self._rows("/v2/account/activities", asked, purpose)
+            yield from page
+            if len(page) < PAGE_ACTIVITIES:
+                return
+            after_id = text(page[-1], "id")
+        raise RetryLater(f"alpaca shows more than {MAX_PAGES * PAGE_ACTIVITIES} activities since {rfc3339(since_ms)}")
+
+    # --- the market and the time ---------------------------------------------------------------------------------
+
+    def quote(self, instrument: Instrument) -> Quote | None:
+        return latest_quote(self._data, instrument, self._feed, self._clock.now_ms())
+
+    def clock_offset_ms(self) -> int:
+        """reference/getclock, measured every few minutes, half of the way there and back taken off."""
+        asked_ms = self._clock.now_ms()
+        if self._measured_ms is None or asked_ms - self._measured_ms >= CLOCK_EVERY_MS:
+            theirs_ms = orders.time_ms(text(self._document("/v2/clock"), "timestamp"))
+            self._offset_ms = theirs_ms - (asked_ms + self._clock.now_ms()) // 2
+            self._measured_ms = asked_ms
+        return self._offset_ms
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def _document(self, path: str) -> Row:
+        found = self._client.read(path)
+        if not isinstance(found, dict):
+            raise RetryLater(f"alpaca GET {path}: not the document that it should be")
+        return found
+
+    def _rows(self, path: str, asked: dict[str, str] | None = None, purpose: Purpose = Purpose.READ) -> list[Row]:
+        found = self._client.read(path, asked, purpose)
+        if not isinstance(found, list):
+            raise RetryLater(f"alpaca GET {path}: not the list that it should be")
+        return found
