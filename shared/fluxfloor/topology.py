@@ -155,6 +155,7 @@ STAGES: dict[str, StageSpec] = {
                 _sweep(15),
             ),
             uses_market_data=True,
+            secrets=("market-*",),
             blobs_written=("candles/",),
             databases=("mode", "edge"),
             concurrency=1,

@@ -99,7 +99,7 @@ def google_ports(settings: Settings, stage: Stage) -> Ports:
     return Ports(
         store=opened.store, bus=opened.bus, timers=opened.timers, blobs=opened.blobs, secrets=secrets, clock=clock,
         settings=settings, venue=venues(settings, opened.store, clock),
-        market_data=market_data(settings, clock),
+        market_data=market_data(settings, clock, secrets),
     )  # fmt: skip
 
 
@@ -161,15 +161,28 @@ def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock)
     )  # fmt: skip
 
 
-def market_data(settings: Settings, clock: Clock) -> Callable[[str], MarketData]:
-    """Public data of an exchange by ccxt's id, opened when first asked for."""
+def market_data(settings: Settings, clock: Clock, secrets: Secrets) -> Callable[[str], MarketData]:
+    """Data of an exchange by ccxt's id, or of Alpaca, opened when first asked for."""
     opened: dict[str, MarketData] = {}
 
     def source(exchange: str) -> MarketData:
         if exchange not in opened:
-            from fluxfloor.adapters.venues.ccxt_data import CcxtMarketData
-
-            opened[exchange] = CcxtMarketData(exchange, clock, base_url=settings.market.base_url)
+            opened[exchange] = _open_source(settings, exchange, clock, secrets)
         return opened[exchange]
 
     return source
+
+
+def _open_source(settings: Settings, exchange: str, clock: Clock, secrets: Secrets) -> MarketData:
+    market = settings.market
+    if exchange != "alpaca":
+        from fluxfloor.adapters.venues.ccxt_data import CcxtMarketData
+
+        return CcxtMarketData(exchange, clock, base_url=market.base_url)
+    from fluxfloor.adapters.venues.alpaca_data import AlpacaMarketData
+    from fluxfloor.adapters.venues.keys import market_keys
+
+    return AlpacaMarketData(
+        market_keys(secrets, exchange), clock, symbols=market.symbols, sandbox=settings.mode == "paper",
+        base_url=market.base_url, feed=market.feed, fractional=market.fractional,
+    )  # fmt: skip

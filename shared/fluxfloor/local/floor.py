@@ -76,7 +76,7 @@ class Floor:
         ports = Ports(
             store=self.store, bus=self.bus, timers=self.timers, blobs=self.blobs, secrets=self.secrets, clock=clock,
             settings=settings, venue=venues(settings, self.store, clock),
-            market_data=source or market_data(settings, clock),
+            market_data=source or market_data(settings, clock, self.secrets),
         )  # fmt: skip
         self.ports = wrap(ports) if wrap else ports
         self.runners = {name: Runner(load_stage(name), self.ports) for name in stages}

@@ -45,7 +45,8 @@ class GoogleSettings(Section):
 
 
 class MarketSettings(Section):
-    """One source of public data. `exchange` is ccxt's id."""
+    """One source of market data. `exchange` is ccxt's id, or "alpaca", whose data needs a key even to look: the secret
+    `market-alpaca`, a JSON object with `key` and `secret`."""
 
     exchange: Ident = "kraken"
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")
@@ -54,6 +55,8 @@ class MarketSettings(Section):
     window_bars: int = Field(default=500, ge=500, le=5_000)
     settle_ms: int = Field(default=2_000, ge=0, le=60_000)
     base_url: str = ""  # another address that speaks this exchange's REST
+    feed: Literal["iex", "sip"] = "iex"  # alpaca only: one exchange's data, or all of them with a subscription
+    fractional: bool = False  # alpaca only: lots of a billionth of a share instead of whole ones
 
     @model_validator(mode="after")
     def _known_timeframes(self) -> Self:

@@ -8,8 +8,9 @@ import threading
 import traceback
 
 import pytest
-from fluxfloor.adapters.venues.alpaca_client import AlpacaClient, Keys, budget_of
+from fluxfloor.adapters.venues.alpaca_client import AlpacaClient, budget_of
 from fluxfloor.adapters.venues.budget import Budget, Purpose
+from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.errors import FloorError, Misconfigured, OutcomeUnknown, RetryLater, Throttled, VenueRefused
 from fluxfloor.runtime.clock import VirtualClock
 

@@ -8,8 +8,8 @@ from math import isnan
 from typing import Any
 
 import pytest
-from fluxfloor.adapters.venues.alpaca_client import Keys
 from fluxfloor.adapters.venues.alpaca_data import AlpacaMarketData, instrument_of
+from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Instrument, Kind
 from fluxfloor.errors import Misconfigured, RetryLater
 from fluxfloor.market.quality import inspect, thresholds_for

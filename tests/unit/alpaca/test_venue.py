@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from fluxfloor.adapters.venues.alpaca import AlpacaVenue
-from fluxfloor.adapters.venues.alpaca_client import Keys
+from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
 from fluxfloor.ports import VenueOrder
@@ -25,14 +26,23 @@ FILLED = {**ORDER, "status": "filled", "filled_qty": "15"}
 class Room:
     def __init__(self, server: ScriptedRest) -> None:
         self.server, self.clock = server, VirtualClock(NOW_MS)
+        self.read: list[str] = []
         self.venue = AlpacaVenue(
-            Keys("PK-TEST-KEY", "test-secret"), self.clock, sandbox=True, base_url=server.url, sleep=lambda _: None
-        )
+            self.clock, self.key("trading"), self.key("looking"), sandbox=True, base_url=server.url,
+            sleep=lambda _: None,
+        )  # fmt: skip
         server.say(BY_ID, ABSENT)
         server.say(LIST, Say([]))
         server.say(ACTIVITIES, Say([]))
         server.say("GET /v2/account", Say({"cash": "1000.5", "initial_margin": "0", "buying_power": "1000.5"}))
         server.say("GET /v2/positions", Say([{"symbol": "AAPL", "qty": "15", "side": "long"}]))
+
+    def key(self, name: str) -> Callable[[], Keys]:
+        def tell() -> Keys:
+            self.read.append(name)
+            return Keys(f"PK-{name}", "test-secret")
+
+        return tell
 
     def find(self) -> VenueOrder | None:
         return self.venue.find("abc", AAPL, NOW_MS - 60_000)
@@ -218,3 +228,26 @@ def test_the_clocks_difference_is_measured_every_few_minutes(room: Room) -> None
     assert room.server.count("GET", "/v2/clock") == 1
     room.clock.advance_to(NOW_MS + 300_000)
     assert room.venue.clock_offset_ms() == -299_000
+
+
+# --- keys --------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_that_trades_is_never_read_for_the_books_and_none_before_it_is_needed(room: Room) -> None:
+    assert room.read == []
+    room.venue.books(0)
+    assert {one.headers["APCA-API-KEY-ID"] for one in room.server.asked} == {"PK-looking"}
+    assert room.read == ["looking"]
+    room.find()
+    room.find()
+    assert (room.read, room.server.asked[-1].headers["APCA-API-KEY-ID"]) == (["looking", "trading"], "PK-trading")
+
+
+def test_a_clock_that_does_not_answer_leaves_what_was_measured(room: Room) -> None:
+    with pytest.raises(RetryLater):
+        room.venue.clock_offset_ms()
+    room.server.say("GET /v2/clock", Say({"timestamp": "2026-09-21T10:13:21.5-04:00"}))
+    assert room.venue.clock_offset_ms() == 1_000
+    room.server.say("GET /v2/clock", Say(cut=True))
+    room.clock.advance_to(NOW_MS + 400_000)
+    assert room.venue.clock_offset_ms() == 1_000

@@ -22,6 +22,7 @@ import httpx
 
 from fluxfloor.adapters.venues.alpaca_refusals import refusal_of, told
 from fluxfloor.adapters.venues.budget import Budget, Purpose
+from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import Misconfigured, OutcomeUnknown, RetryLater, Throttled, VenueRefused
 from fluxfloor.ports import Clock
@@ -36,24 +37,6 @@ PATIENCE_S = 60.0  # where a 429 says nothing of it: the budget is one of a minu
 
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """One API key of one account."""
-
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
-
-    def headers(self) -> dict[str, str]:
-        """docs/authentication"""
-        return {"APCA-API-KEY-ID": self.key, "APCA-API-SECRET-KEY": self.secret}
-
-    def out_of(self, raw: bytes) -> bytes:
-        """An answer that repeats what it was asked with must not bring a key into a log."""
-        for hidden in (self.secret, self.key):
-            raw = raw.replace(hidden.encode(), b"***") if hidden else raw
-        return raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +60,7 @@ class AlpacaClient:
     ) -> None:  # fmt: skip
         timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
         self._http = httpx.Client(
-            base_url=address, headers=keys.headers(), timeout=timeout, verify=_trust(), follow_redirects=False
+            base_url=address, headers=_headers(keys), timeout=timeout, verify=_trust(), follow_redirects=False
         )
         self._keys = keys
         self._clock = clock
@@ -148,7 +131,7 @@ class AlpacaClient:
             found += piece
             if len(found) > MAX_ANSWER or time.monotonic() > until:
                 raise httpx.ReadTimeout("the answer takes too long", request=response.request)
-        return self._keys.out_of(bytes(found))
+        return _without(self._keys, bytes(found))
 
     def _judged(self, path: str, answer: Answer) -> Any:
         what = f"alpaca GET {path}"
@@ -178,6 +161,18 @@ def _absent(what: str, answer: Answer) -> None:
     """Much follows from an order's not being there: only Alpaca itself is believed, not whatever stands before it."""
     if not isinstance(answer.document, dict) or not answer.document.get("message"):
         raise RetryLater(f"{what} answered 404, and not in Alpaca's words")
+
+
+def _headers(keys: Keys) -> dict[str, str]:
+    """docs/authentication"""
+    return {"APCA-API-KEY-ID": keys.key, "APCA-API-SECRET-KEY": keys.secret}
+
+
+def _without(keys: Keys, raw: bytes) -> bytes:
+    """An answer that repeats what it was asked with must not bring a key into a log."""
+    for hidden in (keys.secret, keys.key):
+        raw = raw.replace(hidden.encode(), b"***") if hidden else raw
+    return raw
 
 
 def budget_of(clock: Clock) -> Budget:

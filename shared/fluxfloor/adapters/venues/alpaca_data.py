@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from fluxfloor.adapters.venues.alpaca_client import DATA, LIVE, PAPER, AlpacaClient, Keys, budget_of
+from fluxfloor.adapters.venues.alpaca_client import DATA, LIVE, PAPER, AlpacaClient, budget_of
 from fluxfloor.adapters.venues.alpaca_orders import EQUITY, USD, Row, number, rfc3339, text, time_ms
+from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Instrument, Kind, Quote
 from fluxfloor.errors import RetryLater
 from fluxfloor.ports import Clock
