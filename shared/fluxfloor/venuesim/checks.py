@@ -70,9 +70,13 @@ def check_identity(rules: Rules, account: Account, terms: Terms) -> None:
     used = account.by_client_id.get(terms.client_id, ()) if terms.client_id else ()
     if any(order.open or rules.client_ids is ClientIds.EVER for order in used):
         raise Refused(Reason.DUPLICATE_CLIENT_ID, terms.client_id)
-    here = sum(order.terms.symbol == terms.symbol for order in account.open.values())
-    if here >= rules.max_open_orders:
+    if len(account.open) < min(rules.max_open_orders, rules.max_stops):
+        return
+    here = [order for order in account.open.values() if order.terms.symbol == terms.symbol]
+    if len(here) >= rules.max_open_orders:
         raise Refused(Reason.TOO_MANY_ORDERS)
+    if terms.kind.waits and sum(not order.working for order in here) >= rules.max_stops:
+        raise Refused(Reason.TOO_MANY_STOPS)
 
 
 def check_post_only(terms: Terms, quote: Quote | None) -> None:

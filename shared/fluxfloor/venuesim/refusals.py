@@ -31,6 +31,7 @@ class Reason(StrEnum):
     WOULD_TRIGGER = "would_trigger"
     REDUCE_ONLY = "reduce_only"
     TOO_MANY_ORDERS = "too_many_orders"
+    TOO_MANY_STOPS = "too_many_stops"
     NO_MARKET = "no_market"
 
 

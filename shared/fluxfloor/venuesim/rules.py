@@ -38,6 +38,7 @@ class Rules:
     fee_discount: Decimal = Decimal("0.25")  # for fees paid in an account's own fee currency
     refuses_triggered: bool = False  # a stop on the wrong side of the market is refused, not set off
     max_open_orders: int = 200  # of one account in one market
+    max_stops: int = 200  # of these, how many may wait for a trigger
     decimals: Mapping[str, int] = field(default_factory=dict)  # of a currency's amounts; 8 where it is not named
 
     def places(self, currency: str) -> Decimal:

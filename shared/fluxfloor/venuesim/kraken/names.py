@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from fluxfloor.venuesim.markets import Market
-from fluxfloor.venuesim.refusals import Reason, Refused
 
 _ALTNAMES: Final = {"BTC": "XBT", "DOGE": "XDG"}
 _OLD: Final = {
@@ -70,23 +68,3 @@ def number_of(prefix: str, text: str) -> int | None:
     for letter in reversed(letters[1:]):
         value = value * 32 + _ALPHABET.index(letter)
     return value * _BACK % _SPACE
-
-
-def decimals_of(unit: Decimal) -> int:
-    return max(0, -int(unit.normalize().as_tuple().exponent))
-
-
-def fixed(value: Decimal, places: int) -> str:
-    """Kraken writes every digit."""
-    return f"{value:.{places}f}"
-
-
-def number(text: str, argument: str) -> Decimal:
-    """Raises Refused, naming the argument, for what is no finite number."""
-    try:
-        value = Decimal(text)
-    except ArithmeticError as problem:
-        raise Refused(Reason.INVALID_ARGUMENT, argument) from problem
-    if not value.is_finite():
-        raise Refused(Reason.INVALID_ARGUMENT, argument)
-    return value

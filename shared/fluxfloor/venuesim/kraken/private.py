@@ -8,6 +8,7 @@ from typing import Any
 
 from fluxfloor.venuesim.kraken import names, shapes
 from fluxfloor.venuesim.kraken.reading import market_named, terms_of
+from fluxfloor.venuesim.numbers import fixed, number, whole
 from fluxfloor.venuesim.orders import Entry, Fill, Order
 from fluxfloor.venuesim.refusals import Reason, Refused
 from fluxfloor.venuesim.venue import Venue
@@ -117,10 +118,10 @@ def cancel_order(venue: Venue, account: str, params: Params) -> Any:
 
 
 def cancel_all(venue: Venue, account: str, _params: Params) -> Any:
-    numbers = list(venue.account(account).open)
-    for number in numbers:
-        venue.cancel(account, number)
-    return {"count": len(numbers)}
+    meant = list(venue.account(account).open)
+    for one in meant:
+        venue.cancel(account, one)
+    return {"count": len(meant)}
 
 
 def open_orders(venue: Venue, account: str, params: Params) -> Any:
@@ -176,7 +177,7 @@ def _page(found: Iterable[tuple[int, str, Any]], params: Params) -> tuple[list[t
         for ts_ms, key, item in reversed(rows)
         if (after_ms is None or ts_ms > after_ms) and (until_ms is None or ts_ms <= until_ms)
     ]
-    offset = int(params.get("ofs", "0"))
+    offset = whole(params.get("ofs", "0"), "ofs")
     return kept[offset : offset + PAGE], len(kept)
 
 
@@ -186,7 +187,7 @@ def _bound(rows: list[tuple[int, str, Any]], told: str | None) -> Decimal | None
     for ts_ms, key, _ in rows:
         if key == told:
             return Decimal(ts_ms)
-    return names.number(told, "start") * 1000
+    return number(told, "start") * 1000
 
 
 def _ids(params: Params, name: str) -> list[str]:
@@ -215,7 +216,7 @@ def _trade(venue: Venue, fill: Fill) -> dict[str, Any]:
 
 
 def _amount(venue: Venue, currency: str, amount: Decimal) -> str:
-    return names.fixed(amount, venue.rules.decimals.get(currency, 8))
+    return fixed(amount, venue.rules.decimals.get(currency, 8))
 
 
 def _worth(venue: Venue, currency: str, wanted: str) -> Decimal | None:
@@ -242,7 +243,7 @@ def _asset_matches(wanted: str, currency: str) -> bool:
 def _transfers(venue: Venue, account: str, params: Params) -> list[Entry]:
     """Newest first."""
     wanted, kinds = params.get("asset", "all"), ("deposit", "withdrawal")
-    start_s, end_s = (names.number(params.get(name) or "0", name) for name in ("start", "end"))
+    start_s, end_s = (number(params.get(name) or "0", name) for name in ("start", "end"))
     return [
         entry
         for entry in reversed(venue.visible_entries(account))

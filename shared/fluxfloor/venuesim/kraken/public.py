@@ -10,6 +10,7 @@ from fluxfloor.contracts.orders import Side
 from fluxfloor.venuesim.kraken import names
 from fluxfloor.venuesim.kraken.reading import market_named
 from fluxfloor.venuesim.markets import Market, levels
+from fluxfloor.venuesim.numbers import decimals_of, fixed, whole
 from fluxfloor.venuesim.outside import Outside
 from fluxfloor.venuesim.refusals import Reason, Refused
 from fluxfloor.venuesim.rules import Mode
@@ -64,12 +65,12 @@ def ticker(venue: Venue, params: Params) -> Any:
 def depth(venue: Venue, params: Params) -> Any:
     outside = _quoted(venue, params)
     assert outside.quote is not None
-    places, count = names.decimals_of(outside.market.tick), int(params.get("count", "100"))
+    places, count = decimals_of(outside.market.tick), whole(params.get("count", "100"), "count")
     sides = {"asks": Side.BUY, "bids": Side.SELL}
     return {
         names.pair(outside.market): {
             name: [
-                [names.fixed(price, places), names.fixed(Decimal(1000) if size is None else size, 3),
+                [fixed(price, places), fixed(Decimal(1000) if size is None else size, 3),
                  outside.quote.ts_ms // 1000]
                 for price, size in list(levels(outside.market, outside.quote, side))[:count]
             ]
@@ -80,10 +81,10 @@ def depth(venue: Venue, params: Params) -> Any:
 
 def ohlc(venue: Venue, params: Params) -> Any:
     outside = venue.outside[market_named(venue, params.get("pair", "")).symbol]
-    minutes = int(params.get("interval", "1"))
+    minutes = whole(params.get("interval", "1"), "interval")
     if minutes not in _INTERVALS:
         raise Refused(Reason.INVALID_ARGUMENT, "interval")
-    since_ms = int(Decimal(params.get("since", "0"))) * 1000
+    since_ms = whole(params.get("since", "0"), "since") * 1000
     bars = outside.tape.bars(minutes * 60_000, 0, OHLC_BARS)
     rows = [_ohlc(outside.market, bar) for bar in bars if bar.open_ms > since_ms or not since_ms]
     return {names.pair(outside.market): rows, "last": rows[-2][0] if len(rows) > 1 else 0}
@@ -92,13 +93,14 @@ def ohlc(venue: Venue, params: Params) -> Any:
 def trades(venue: Venue, params: Params) -> Any:
     """After `since` (nanoseconds, or seconds), oldest first; the newest where nothing is said."""
     outside = venue.outside[market_named(venue, params.get("pair", "")).symbol]
-    since, count = int(Decimal(params.get("since", "0"))), min(int(params.get("count", PAGE_TRADES)), PAGE_TRADES)
+    since = whole(params.get("since", "0"), "since")
+    count = min(whole(params.get("count", "1000"), "count"), PAGE_TRADES)
     cursor_ns = since if since > 10**12 else since * 10**9
-    places = names.decimals_of(outside.market.tick)
+    places = decimals_of(outside.market.tick)
     found = [(number, made) for number, made in outside.tape.numbered() if made.ts_ms * 10**6 > cursor_ns]
     found = found[:count] if since else found[-count:]
     rows = [
-        [names.fixed(made.price, places), names.fixed(made.quantity, 8), made.ts_ms / 1000,
+        [fixed(made.price, places), fixed(made.quantity, 8), made.ts_ms / 1000,
          "b" if number % 2 else "s", "l", "", number]
         for number, made in found
     ]  # fmt: skip
@@ -118,7 +120,7 @@ def _quoted(venue: Venue, params: Params) -> Outside:
 
 
 def _asset_pair(market: Market) -> dict[str, Any]:
-    places = names.decimals_of(market.tick)
+    places = decimals_of(market.tick)
     return {
         "altname": names.pair_altname(market),
         "wsname": names.wsname(market),
@@ -129,7 +131,7 @@ def _asset_pair(market: Market) -> dict[str, Any]:
         "lot": "unit",
         "cost_decimals": 5,
         "pair_decimals": places,
-        "lot_decimals": names.decimals_of(market.lot),
+        "lot_decimals": decimals_of(market.lot),
         "lot_multiplier": 1,
         "leverage_buy": [],
         "leverage_sell": [],
@@ -140,22 +142,22 @@ def _asset_pair(market: Market) -> dict[str, Any]:
         "margin_stop": 40,
         "ordermin": f"{market.min_quantity:f}",
         "costmin": f"{market.min_notional:f}",
-        "tick_size": names.fixed(market.tick, places),
+        "tick_size": fixed(market.tick, places),
         "status": "online",
     }
 
 
 def _ticker(outside: Outside, now_ms: int) -> dict[str, Any]:
     assert outside.quote is not None
-    quote, places = outside.quote, names.decimals_of(outside.market.tick)
+    quote, places = outside.quote, decimals_of(outside.market.tick)
     days = outside.tape.bars(DAY_MS, now_ms - 2 * DAY_MS, 2)
     today = days[-1]
     bid, ask, last, low, high, begin = (
-        names.fixed(price, places)
+        fixed(price, places)
         for price in (quote.bid, quote.ask, outside.last or quote.bid, today.low, today.high, today.open)
     )
-    volume = names.fixed(today.volume, 8)
-    average = names.fixed(today.turnover / today.volume, places)
+    volume = fixed(today.volume, 8)
+    average = fixed(today.turnover / today.volume, places)
     sizes = [f"{1000 if size is None else size:.3f}" for size in (quote.ask_size, quote.bid_size)]
     return {
         "a": [ask, "1", sizes[0]], "b": [bid, "1", sizes[1]], "c": [last, volume], "v": [volume, volume],
@@ -164,7 +166,7 @@ def _ticker(outside: Outside, now_ms: int) -> dict[str, Any]:
 
 
 def _ohlc(market: Market, bar: Bar) -> list[Any]:
-    places = names.decimals_of(market.tick)
-    prices = [names.fixed(price, places) for price in (bar.open, bar.high, bar.low, bar.close)]
-    average = names.fixed(bar.turnover / bar.volume, places)
-    return [bar.open_ms // 1000, *prices, average, names.fixed(bar.volume, 8), bar.count]
+    places = decimals_of(market.tick)
+    prices = [fixed(price, places) for price in (bar.open, bar.high, bar.low, bar.close)]
+    average = fixed(bar.turnover / bar.volume, places)
+    return [bar.open_ms // 1000, *prices, average, fixed(bar.volume, 8), bar.count]

@@ -9,8 +9,9 @@ from typing import Final
 
 from fluxfloor.contracts.orders import Side
 from fluxfloor.contracts.signals import TimeInForce
-from fluxfloor.venuesim.kraken.names import number, spellings
+from fluxfloor.venuesim.kraken.names import spellings
 from fluxfloor.venuesim.markets import Market
+from fluxfloor.venuesim.numbers import number, whole
 from fluxfloor.venuesim.orders import Kind, Terms
 from fluxfloor.venuesim.refusals import Reason, Refused
 from fluxfloor.venuesim.venue import Venue
@@ -101,8 +102,10 @@ def _time_in_force(params: dict[str, str]) -> TimeInForce:
 
 
 def _client_id(params: dict[str, str]) -> str:
-    told = params.get("cl_ord_id", "")
-    if told and params.get("userref"):
+    told, user_ref = params.get("cl_ord_id", ""), params.get("userref", "")
+    if user_ref and not -(2**31) <= whole(user_ref, "userref") < 2**31:
+        raise Refused(Reason.INVALID_ARGUMENT, "userref")
+    if told and user_ref:
         raise Refused(Reason.INVALID_ARGUMENT, "userref and cl_ord_id")
     if told and not _CLIENT_ID.fullmatch(told):
         raise Refused(Reason.INVALID_ARGUMENT, "cl_ord_id")

@@ -8,6 +8,7 @@ from typing import Any
 from fluxfloor.venuesim.kraken import names
 from fluxfloor.venuesim.kraken.reading import KINDS
 from fluxfloor.venuesim.markets import Market
+from fluxfloor.venuesim.numbers import decimals_of, fixed
 from fluxfloor.venuesim.orders import Entry, Fill, Kind, Order, Status, Terms
 from fluxfloor.venuesim.rules import Rules
 
@@ -24,7 +25,7 @@ def seconds(ms: int) -> float:
 
 def described(market: Market, terms: Terms, quantity: Decimal) -> str:
     """Like `buy 0.02100000 ETHUSDT @ limit 330.00`."""
-    volume = names.fixed(terms.spend or quantity, names.decimals_of(market.lot))
+    volume = fixed(terms.spend or quantity, decimals_of(market.lot))
     first, second = prices(market, terms)
     words = _WORDS[terms.kind].removesuffix("-limit").replace("-", " ") if terms.kind.waits else _WORDS[terms.kind]
     text = f"{terms.side.lower()} {volume} {names.pair_altname(market)} @ {words}"
@@ -35,22 +36,20 @@ def described(market: Market, terms: Terms, quantity: Decimal) -> str:
 
 def prices(market: Market, terms: Terms) -> tuple[str, str]:
     """What descr calls price and price2."""
-    places = names.decimals_of(market.tick)
+    places = decimals_of(market.tick)
     if terms.kind.trails:
         share = terms.trail_share
-        first = f"+{share * 100:.4f}%" if share is not None else f"+{names.fixed(terms.trail or Decimal(0), places)}"
+        first = f"+{share * 100:.4f}%" if share is not None else f"+{fixed(terms.trail or Decimal(0), places)}"
         return first, "0" if terms.limit is None else f"{terms.limit:+.{places}f}"
     if terms.kind is Kind.MARKET:
         return "0", "0"
     if terms.kind is Kind.LIMIT:
-        return names.fixed(terms.limit or Decimal(0), places), "0"
-    return names.fixed(terms.trigger or Decimal(0), places), (
-        names.fixed(terms.limit, places) if terms.limit is not None else "0"
-    )
+        return fixed(terms.limit or Decimal(0), places), "0"
+    return fixed(terms.trigger or Decimal(0), places), (fixed(terms.limit, places) if terms.limit is not None else "0")
 
 
 def order(market: Market, shown: Order, trades: list[str] | None = None) -> dict[str, Any]:
-    terms, places = shown.terms, names.decimals_of(market.tick)
+    terms, places = shown.terms, decimals_of(market.tick)
     first, second = prices(market, terms)
     body: dict[str, Any] = {
         "refid": None,
@@ -69,13 +68,13 @@ def order(market: Market, shown: Order, trades: list[str] | None = None) -> dict
             "order": described(market, terms, shown.quantity),
             "close": "",
         },
-        "vol": names.fixed(shown.quantity, names.decimals_of(market.lot)),
-        "vol_exec": names.fixed(shown.filled, names.decimals_of(market.lot)),
-        "cost": names.fixed(shown.cost, 8),
-        "fee": names.fixed(sum(shown.fees.values(), Decimal(0)), 8),
-        "price": names.fixed(shown.average, places + 2),
-        "stopprice": names.fixed(shown.stop or Decimal(0), places),
-        "limitprice": names.fixed(shown.limit or Decimal(0) if terms.kind.waits else Decimal(0), places),
+        "vol": fixed(shown.quantity, decimals_of(market.lot)),
+        "vol_exec": fixed(shown.filled, decimals_of(market.lot)),
+        "cost": fixed(shown.cost, 8),
+        "fee": fixed(sum(shown.fees.values(), Decimal(0)), 8),
+        "price": fixed(shown.average, places + 2),
+        "stopprice": fixed(shown.stop or Decimal(0), places),
+        "limitprice": fixed(shown.limit or Decimal(0) if terms.kind.waits else Decimal(0), places),
         "misc": "",
         "oflags": _flags(terms),
     }
@@ -91,7 +90,7 @@ def order(market: Market, shown: Order, trades: list[str] | None = None) -> dict
 
 
 def trade(market: Market, shown: Fill, of: Order) -> dict[str, Any]:
-    places = names.decimals_of(market.tick)
+    places = decimals_of(market.tick)
     return {
         "ordertxid": names.an_id("O", shown.order),
         "postxid": names.an_id("T", _POSITIONS + shown.order),
@@ -99,10 +98,10 @@ def trade(market: Market, shown: Fill, of: Order) -> dict[str, Any]:
         "time": seconds(shown.ts_ms),
         "type": shown.side.lower(),
         "ordertype": _WORDS[of.terms.kind],
-        "price": names.fixed(shown.price, places),
-        "cost": names.fixed(shown.cost, 8),
-        "fee": names.fixed(shown.fee, 8),
-        "vol": names.fixed(shown.quantity, names.decimals_of(market.lot)),
+        "price": fixed(shown.price, places),
+        "cost": fixed(shown.cost, 8),
+        "fee": fixed(shown.fee, 8),
+        "vol": fixed(shown.quantity, decimals_of(market.lot)),
         "margin": "0.00000",
         "leverage": "0",
         "misc": "",
@@ -126,9 +125,9 @@ def entry(rules: Rules, shown: Entry) -> dict[str, Any]:
         "subtype": "",
         "aclass": "currency",
         "asset": names.asset(shown.currency),
-        "amount": names.fixed(shown.amount, places),
-        "fee": names.fixed(shown.fee, places),
-        "balance": names.fixed(shown.balance, places),
+        "amount": fixed(shown.amount, places),
+        "fee": fixed(shown.fee, places),
+        "balance": fixed(shown.balance, places),
     }
 
 

@@ -35,6 +35,8 @@ _TEXTS: Final = {
     Reason.WOULD_TRIGGER: "EOrder:Invalid price",
     Reason.REDUCE_ONLY: "EGeneral:Invalid arguments:reduce_only",
     Reason.TOO_MANY_ORDERS: "EOrder:Orders limit exceeded",
+    Reason.TOO_MANY_STOPS: "EOrder:Orders limit exceeded",
+    Reason.STALE_TIMESTAMP: "EAPI:Invalid nonce",
 }
 _ORDER_THROTTLE: Final = "EOrder:Rate limit exceeded"
 

@@ -1,80 +1,32 @@
-"""The simulated venues under the real ccxt clients, signing included."""
+"""The simulated Kraken under the real ccxt client, signing included."""
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import ccxt
 import pytest
 from fluxfloor.adapters.venues.ccxt_exchange import open_exchange
-from fluxfloor.venuesim.facade import Desk
 from fluxfloor.venuesim.faults import Fault, FaultKind
-from fluxfloor.venuesim.keys import ApiKey
-from fluxfloor.venuesim.kraken import RULES, Kraken
-from fluxfloor.venuesim.markets import Market
 from fluxfloor.venuesim.rules import Mode
-from fluxfloor.venuesim.server import serving
 from fluxfloor.venuesim.sources import Walk
-from fluxfloor.venuesim.venue import Venue
 
-SYMBOL = "BTC/USDT"
+from tests.support.venue_room import SYMBOL, VenueRoom, now_ms, venue_room
+
 D = Decimal
 
 
-def _secret(word: str) -> str:
-    return base64.b64encode(word.encode()).decode()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-@dataclass
-class Room:
-    desk: Desk
-    base_url: str
-    client: Any
-
-    @property
-    def venue(self) -> Venue:
-        return self.desk.venue
-
-    def another(self, key: str, secret: str, **settings: Any) -> Any:
-        return open_exchange("kraken", base_url=self.base_url, apiKey=key, secret=secret, rate_limit_ms=0, **settings)
-
-
-def _markets() -> list[Market]:
-    return [
-        Market(SYMBOL, D("0.1"), D("0.00000001"), D("0.00005"), D("0.5")),
-        Market("ETH/USD", D("0.01"), D("0.00000001"), D("0.001"), D("0.5")),
-        Market("BTC/USD", D("0.1"), D("0.00000001"), D("0.00005"), D("0.5")),
-    ]
-
-
 @pytest.fixture
-def kraken() -> Iterator[Room]:
-    venue = Venue(_markets(), _now_ms, RULES)
-    desk = Desk.of(venue)
-    venue.open_account("main", {"USDT": D(10_000), "BTC": D(1), "USD": D(1_000)})
-    desk.keys.add(ApiKey("key", _secret("trade"), "main"))
-    desk.keys.add(ApiKey("look", _secret("look"), "main", may_trade=False))
-    venue.quote(SYMBOL, D("60000"), D("60000.1"))
-    venue.quote("ETH/USD", D("3000"), D("3000.01"))
-    venue.quote("BTC/USD", D("60010"), D("60010.1"))
-    with serving(desk, Kraken(desk)) as base_url:
-        room = Room(desk, base_url, None)
-        room.client = room.another("key", _secret("trade"))
+def kraken() -> Iterator[VenueRoom]:
+    with venue_room("kraken") as room:
         yield room
-    assert all(account.faults() == [] for account in venue.accounts.values())
 
 
-def test_kraken_markets_are_read_with_their_rules(kraken: Room) -> None:
+def test_markets_are_read_with_their_rules(kraken: VenueRoom) -> None:
     market = kraken.client.load_markets()[SYMBOL]
     assert (market["precision"]["price"], market["precision"]["amount"]) == (0.1, 1e-8)
     assert (market["limits"]["amount"]["min"], market["limits"]["cost"]["min"]) == (0.00005, 0.5)
@@ -82,9 +34,9 @@ def test_kraken_markets_are_read_with_their_rules(kraken: Room) -> None:
     assert {"ETH/USD", "BTC/USD"} < set(kraken.client.symbols)
 
 
-def test_kraken_market_data_is_read(kraken: Room) -> None:
-    now_ms = _now_ms()
-    kraken.venue.play(SYMBOL, Walk(kraken.venue.outside[SYMBOL].market, D(60_000), 7, now_ms - 5_000, size=D(2)))
+def test_market_data_is_read(kraken: VenueRoom) -> None:
+    at_ms = now_ms()
+    kraken.venue.play(SYMBOL, Walk(kraken.venue.outside[SYMBOL].market, D(60_000), 7, at_ms - 5_000, size=D(2)))
     client = kraken.client
     ticker = client.fetch_ticker(SYMBOL)
     assert ticker["bid"] < ticker["ask"]
@@ -95,14 +47,14 @@ def test_kraken_market_data_is_read(kraken: Room) -> None:
     bars = client.fetch_ohlcv(SYMBOL, "1m")
     assert len(bars) > 700
     assert all(low <= opened <= high and low <= close <= high for _, opened, high, low, close, _ in bars)
-    trades = client.fetch_trades(SYMBOL, since=now_ms - 3_600_000)
+    trades = client.fetch_trades(SYMBOL, since=at_ms - 3_600_000)
     assert trades
     assert trades == sorted(trades, key=lambda trade: trade["timestamp"])
-    assert abs(client.fetch_time() - now_ms) < 5_000
+    assert abs(client.fetch_time() - at_ms) < 5_000
     assert client.fetch_status()["status"] == "ok"
 
 
-def test_kraken_a_market_order_is_filled_and_everything_tells_so(kraken: Room) -> None:
+def test_a_market_order_is_filled_and_everything_tells_so(kraken: VenueRoom) -> None:
     client = kraken.client
     placed = client.create_order(SYMBOL, "market", "buy", 0.01, None, {"clientOrderId": "first-order"})
     order = client.fetch_order(placed["id"], SYMBOL)
@@ -125,7 +77,7 @@ def test_kraken_a_market_order_is_filled_and_everything_tells_so(kraken: Room) -
     assert {line["referenceId"] for line in ledger if line["type"] == "trade"} == {trade["id"]}
 
 
-def test_kraken_a_resting_order_is_found_and_cancelled_by_both_ids(kraken: Room) -> None:
+def test_a_resting_order_is_found_and_cancelled_by_both_ids(kraken: VenueRoom) -> None:
     client = kraken.client
     first = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000, {"clientOrderId": "by-client"})
     second = client.create_order(SYMBOL, "limit", "buy", 0.01, 49_000)
@@ -153,8 +105,8 @@ def test_kraken_a_resting_order_is_found_and_cancelled_by_both_ids(kraken: Room)
         ("market", "sell", None, {"trailingPercent": "1"}, D("59400")),
     ],
 )
-def test_kraken_stops_wait_and_go_off(
-    kraken: Room, kind: str, side: str, price: float | None, params: dict[str, Any], stop: Decimal
+def test_stops_wait_and_go_off(
+    kraken: VenueRoom, kind: str, side: str, price: float | None, params: dict[str, Any], stop: D
 ) -> None:
     client = kraken.client
     placed = client.create_order(SYMBOL, kind, side, 0.01, price, params)
@@ -168,7 +120,7 @@ def test_kraken_stops_wait_and_go_off(
     assert client.fetch_order(placed["id"], SYMBOL)["status"] == "closed"
 
 
-def test_kraken_funds_transfers_and_trade_balance(kraken: Room) -> None:
+def test_funds_transfers_and_trade_balance(kraken: VenueRoom) -> None:
     client = kraken.client
     kraken.venue.transfer("main", "USDT", D(-100), fee=D("2.5"), reference="to my wallet")
     assert {(line["currency"], line["amount"]) for line in client.fetch_deposits()} == {
@@ -192,15 +144,15 @@ def test_kraken_funds_transfers_and_trade_balance(kraken: Room) -> None:
         (("limit", "buy", 0.01, 9_000, {"deadline": "2020-01-01T00:00:00Z"}), ccxt.ExchangeError, "Deadline elapsed"),
     ],
 )
-def test_kraken_refuses_in_its_own_words(
-    kraken: Room, arguments: tuple[Any, ...], error: type[Exception], text: str
+def test_refuses_in_its_own_words(
+    kraken: VenueRoom, arguments: tuple[Any, ...], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
         kraken.client.create_order(SYMBOL, *arguments)
     assert kraken.venue.orders == []
 
 
-def test_kraken_a_client_id_is_unique_among_open_orders_only(kraken: Room) -> None:
+def test_a_client_id_is_unique_among_open_orders_only(kraken: VenueRoom) -> None:
     client, named = kraken.client, {"clientOrderId": "again"}
     client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000, named)
     with pytest.raises(ccxt.ExchangeError, match="cl_ord_id"):
@@ -210,12 +162,12 @@ def test_kraken_a_client_id_is_unique_among_open_orders_only(kraken: Room) -> No
     assert len(kraken.venue.orders) == 2
 
 
-def test_kraken_looks_at_the_signature_and_the_permission(kraken: Room) -> None:
+def test_looks_at_the_signature_and_the_permission(kraken: VenueRoom) -> None:
     with pytest.raises(ccxt.ExchangeError, match="EAPI:Invalid signature"):
-        kraken.another("key", _secret("guess")).fetch_balance()
+        kraken.another("key", "guess").fetch_balance()
     with pytest.raises(ccxt.AuthenticationError, match="EAPI:Invalid key"):
-        kraken.another("stranger", _secret("trade")).fetch_balance()
-    looker = kraken.another("look", _secret("look"))
+        kraken.another("stranger", "trade").fetch_balance()
+    looker = kraken.another("look", "look")
     assert looker.fetch_balance()["BTC"]["total"] == 1
     with pytest.raises(ccxt.PermissionDenied, match="EGeneral:Permission denied"):
         looker.create_order(SYMBOL, "market", "buy", 0.01)
@@ -224,15 +176,15 @@ def test_kraken_looks_at_the_signature_and_the_permission(kraken: Room) -> None:
     assert kraken.venue.orders == []
 
 
-def test_kraken_a_nonce_must_rise(kraken: Room) -> None:
-    ahead = kraken.another("key", _secret("trade"))
-    ahead.nonce = lambda: _now_ms() + 60_000
+def test_a_nonce_must_rise(kraken: VenueRoom) -> None:
+    ahead = kraken.another("key", "trade")
+    ahead.nonce = lambda: now_ms() + 60_000
     ahead.fetch_balance()
     with pytest.raises(ccxt.InvalidNonce, match="EAPI:Invalid nonce"):
         kraken.client.fetch_balance()
 
 
-def test_kraken_a_lost_answer_leaves_an_order_that_can_be_found(kraken: Room) -> None:
+def test_a_lost_answer_leaves_an_order_that_can_be_found(kraken: VenueRoom) -> None:
     client = kraken.client
     client.load_markets()
     kraken.desk.faults.add(Fault(FaultKind.UNANSWERED, ("AddOrder",)), Fault(FaultKind.LOST, ("place",)))
@@ -242,8 +194,8 @@ def test_kraken_a_lost_answer_leaves_an_order_that_can_be_found(kraken: Room) ->
     assert [order["clientOrderId"] for order in client.fetch_open_orders()] == ["unanswered"]
 
 
-def test_kraken_a_hanging_answer_is_a_time_out(kraken: Room) -> None:
-    client = kraken.another("key", _secret("trade"), timeout_ms=300)
+def test_a_hanging_answer_is_a_time_out(kraken: VenueRoom) -> None:
+    client = kraken.another("key", "trade", timeout_ms=300)
     client.load_markets()
     kraken.desk.faults.add(Fault(FaultKind.UNANSWERED, ("place",), hang_ms=2_000))
     with pytest.raises(ccxt.RequestTimeout):
@@ -251,7 +203,7 @@ def test_kraken_a_hanging_answer_is_a_time_out(kraken: Room) -> None:
     assert len(kraken.venue.orders) == 1
 
 
-def test_kraken_a_late_request_is_refused_once_a_newer_nonce_was_seen(kraken: Room) -> None:
+def test_a_late_request_is_refused_once_a_newer_nonce_was_seen(kraken: VenueRoom) -> None:
     client = kraken.client
     client.load_markets()
     kraken.desk.faults.add(Fault(FaultKind.LATE, ("place",), delay_ms=200))
@@ -263,7 +215,7 @@ def test_kraken_a_late_request_is_refused_once_a_newer_nonce_was_seen(kraken: Ro
     assert [outcome for _, outcome in kraken.desk.gateway.late] == ["invalid_nonce"]
 
 
-def test_kraken_a_late_request_acts_when_it_arrives(kraken: Room) -> None:
+def test_a_late_request_acts_when_it_arrives(kraken: VenueRoom) -> None:
     client = kraken.client
     client.load_markets()
     kraken.desk.faults.add(Fault(FaultKind.LATE, ("place",), delay_ms=100))
@@ -284,7 +236,7 @@ def test_kraken_a_late_request_acts_when_it_arrives(kraken: Room) -> None:
         (Fault(FaultKind.MIN_NOTIONAL), ccxt.ExchangeError),
     ],
 )
-def test_kraken_faults_at_the_door_place_nothing(kraken: Room, fault: Fault, error: type[Exception]) -> None:
+def test_faults_at_the_door_place_nothing(kraken: VenueRoom, fault: Fault, error: type[Exception]) -> None:
     kraken.client.load_markets()
     kraken.desk.faults.add(fault)
     with pytest.raises(error):
@@ -293,7 +245,7 @@ def test_kraken_faults_at_the_door_place_nothing(kraken: Room, fault: Fault, err
     kraken.client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
 
 
-def test_kraken_maintenance_stops_everything_but_the_status(kraken: Room) -> None:
+def test_maintenance_stops_everything_but_the_status(kraken: VenueRoom) -> None:
     kraken.client.load_markets()
     kraken.venue.mode = Mode.MAINTENANCE
     with pytest.raises(ccxt.ExchangeNotAvailable, match="EService:Unavailable"):
@@ -301,8 +253,8 @@ def test_kraken_maintenance_stops_everything_but_the_status(kraken: Room) -> Non
     assert kraken.client.fetch_status()["status"] == "maintenance"
 
 
-def test_kraken_a_restart_cuts_who_is_waiting_and_keeps_the_books(kraken: Room) -> None:
-    client = kraken.another("key", _secret("trade"), timeout_ms=5_000)
+def test_a_restart_cuts_who_is_waiting_and_keeps_the_books(kraken: VenueRoom) -> None:
+    client = kraken.another("key", "trade", timeout_ms=5_000)
     client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
     kraken.desk.faults.add(Fault(FaultKind.SLOW, ("balances",), hang_ms=3_000))
     failures: list[Exception] = []
