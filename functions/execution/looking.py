@@ -1,47 +1,48 @@
-"""Looks an order up at its venue, and draws the conclusions where the venue does not show it."""
+"""Looks an order up at its venue, takes back what must not stay there, and concludes from what the venue shows."""
 
 from __future__ import annotations
 
 import logging
 
 from fluxfloor.contracts.base import Event
-from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderState, Purpose
-from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.policy import FLOOR, Halt
+from fluxfloor.contracts.state import Order, PastAttempt, Slot
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
-from fluxfloor.execution import lifecycle
+from fluxfloor.execution import lifecycle, plans, slots
 from fluxfloor.execution.missing import Next, next_of_missing
 from fluxfloor.ports import Venue, VenueOrder
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
+from functions.execution import alarms
 from functions.execution.recording import (
-    FIRST_LOOK_MS,
     LATE_LOOK_MS,
     LOOK_EVERY_MS,
     capabilities_of,
     cause,
+    look_again,
     record,
     rules_of,
     state,
 )
 
 log = logging.getLogger("fluxfloor.execution")
-ASKED = "nobody can tell what became of it: a person has to look at the venue"
 
 
 def look(context: Context, order: Order) -> None:
     rules = rules_of(context, order.intent)
     venue = context.ports.venue(order.intent.account_id)
-    seen = _found(venue, order, rules)
-    if seen is not None and not seen.state.terminal and _expired(order, context.now_ms):
+    seen = _found(venue, order.client_order_id, order.submitted_ms, rules)
+    if seen is not None and not seen.state.terminal and (why := _must_go(context, order)):
+        order = _taking_back(context, order, why)
         seen = _cancelled(venue, order, seen, rules)
     if seen is not None:
         record(context, order, seen, rules)
     else:
-        _missing(context, order)
+        _missing(context, order, rules)
 
 
 def look_once_more(context: Context, order: Order) -> None:
@@ -52,78 +53,123 @@ def look_once_more(context: Context, order: Order) -> None:
         return
     rules = rules_of(context, order.intent)
     venue = context.ports.venue(order.intent.account_id)
-    seen = _found(venue, order, rules)
+    seen = _found(venue, order.client_order_id, order.submitted_ms, rules)
     if seen is not None and not seen.state.terminal:
         seen = _cancelled(venue, order, seen, rules)
     if seen is not None and any(fill.trade_id not in order.fills for fill in seen.fills):
         record(context, order, seen, rules)
 
 
-def _expired(order: Order, now_ms: int) -> bool:
-    intent = order.intent
-    return intent.purpose is Purpose.ENTRY and intent.expires_ms is not None and now_ms >= intent.expires_ms
+def look_back(context: Context, order: Order) -> None:
+    """Once more at placements that have ended, a while after their end."""
+    for item in order.past:
+        if context.now_ms >= item.ended_ms + LATE_LOOK_MS:
+            _look_back(context, order, item)
 
 
-def _found(venue: Venue, order: Order, rules: Instrument) -> VenueOrder | None:
+def _look_back(context: Context, order: Order, item: PastAttempt) -> None:
+    rules = rules_of(context, order.intent)
+    venue = context.ports.venue(order.intent.account_id)
+    seen = _found(venue, item.client_order_id, order.accepted_ms, rules)
+    alive = seen is not None and not seen.state.terminal
+    if seen is not None and alive:
+        seen = _cancelled(venue, order, seen, rules, item.client_order_id)
+
+    def decide(_: Event, work: Work) -> None:
+        current, slot = work.read(Order.key(order.id), Slot.key(slots.slot_id(order.intent)))
+        if current is None or item not in current.past:
+            return
+        ended = seen is None or seen.state.terminal
+        kept = lifecycle.asked_again(current, item.client_order_id) if ended else current
+        observed = lifecycle.observe_past(kept, seen, rules, work.now_ms) if seen else lifecycle.Observed(kept)
+        state(work, observed, slot, current, rules)
+        if alive:
+            alarms.revived(work, current, item.client_order_id)
+
+    what = (seen.state, len(seen.fills)) if seen is not None else ("nothing",)
+    context.step(cause(context, order, "past", item.client_order_id, *what), decide)
+
+
+def _must_go(context: Context, order: Order) -> str:
+    why = order.cancelling or plans.takes_back(order, context.now_ms)
+    if why or order.intent.purpose is not Purpose.ENTRY:
+        return why
+    halts = (context.read(Halt.key(name)) for name in (FLOOR, order.intent.portfolio_id))
+    halt = next((found for found in halts if found is not None), None)
+    return f"{plans.HALTED}: {halt.reason}"[:500] if halt is not None else ""
+
+
+def _taking_back(context: Context, order: Order, why: str) -> Order:
+    """The order with the reason written into it, by whoever was first."""
+    if order.cancelling:
+        return order
+
+    def decide(_: Event, work: Work) -> None:
+        (current,) = work.read(Order.key(order.id))
+        if current is not None and current.attempt == order.attempt and not current.cancelling:
+            work.write(lifecycle.take_back(current, why, work.now_ms))
+
+    context.step(cause(context, order, "take_back"), decide)
+    return context.read(Order.key(order.id)) or order
+
+
+def _found(venue: Venue, client_order_id: str, since_ms: int, rules: Instrument) -> VenueOrder | None:
     try:
-        return venue.find(order.client_order_id, rules, order.submitted_ms)
+        return venue.find(client_order_id, rules, since_ms)
     except OutcomeUnknown as problem:  # of a look-up nothing depends: it is made again
-        raise RetryLater(f"look-up of {order.client_order_id}: {problem}") from problem
+        raise RetryLater(f"look-up of {client_order_id}: {problem}") from problem
 
 
-def _cancelled(venue: Venue, order: Order, seen: VenueOrder, rules: Instrument) -> VenueOrder:
+def _cancelled(
+    venue: Venue, order: Order, seen: VenueOrder, rules: Instrument, client_order_id: str = ""
+) -> VenueOrder:  # fmt: skip
     """As it is after a cancel was asked for: only a look tells whether the cancel or a fill came first."""
     try:
         venue.cancel(seen, rules)
     except (VenueRefused, OutcomeUnknown) as problem:
         log.info("cancel of %s: %s", order.client_order_id, problem, extra={"stage": "execution", "order": order.id})
-    return _found(venue, order, rules) or seen
+    return _found(venue, client_order_id or order.client_order_id, order.accepted_ms, rules) or seen
 
 
 # --- not there ---------------------------------------------------------------------------------------------------
 
 
-def _missing(context: Context, order: Order) -> None:
+def _missing(context: Context, order: Order, rules: Instrument) -> None:
     """Counted, and acted on only when it can't arrive any more."""
     capabilities = capabilities_of(context.settings, order.intent)
 
     def decide(event: Event, work: Work) -> None:
-        (current,) = work.read(Order.key(order.id))
+        current, slot = work.read(Order.key(order.id), Slot.key(slots.slot_id(order.intent)))
         if current is None or current.version != order.version:
             return
         missed = lifecycle.not_found(current, work.now_ms)
         if missed.state is OrderState.SUBMITTING:
             lost = lifecycle.lost(missed, "its sender never came back", work.now_ms)
-            state(work, lost)
+            state(work, lost, slot, current, rules)
             missed = lost.order
-        _act(work, missed, capabilities)
+        _act(work, missed, slot, capabilities, rules)
 
     context.step(cause(context, order, "missing"), decide)
 
 
-def _act(work: Work, order: Order, capabilities: Capabilities) -> None:
+def _act(work: Work, order: Order, slot: Slot | None, capabilities: Capabilities, rules: Instrument) -> None:
     move = next_of_missing(order, capabilities, work.now_ms)
     if move is Next.GIVE_UP:
-        state(work, lifecycle.end(order, OrderState.EXPIRED, "the venue never had it", work.now_ms))
+        state(work, _given_up(order, work.now_ms), slot, order, rules)
     elif move is Next.ASK_A_PERSON:
-        _ask(work, order)
+        alarms.unknown(work, order)
     elif move is Next.RESEND:
-        work.write(lifecycle.next_attempt(order, capabilities, work.now_ms))
-        work.set_timer("check", order.id, work.now_ms + FIRST_LOOK_MS)
+        tried = order.model_copy(update={"tries": order.tries + 1})
+        again = lifecycle.next_attempt(tried, capabilities, work.now_ms)
+        work.write(again)
+        alarms.trying(work, order, again)
+        look_again(work, again)
     else:
         work.write(order)
         work.set_timer("check", order.id, work.now_ms + LOOK_EVERY_MS)
 
 
-def _ask(work: Work, order: Order) -> None:
-    """Told once. The minute's sweep goes on looking, in case the venue does show it after all."""
-    work.write(order.model_copy(update={"reason": ASKED}))
-    if order.reason == ASKED:
-        return
-    message = f"order {order.client_order_id} is not to be seen at {order.intent.account_id}'s venue, and " + ASKED
-    work.emit(
-        RiskRaised(
-            kind="order_unknown", scope=order.intent.portfolio_id, severity=Severity.CRITICAL, message=message,
-            details={"intent": order.id, "account": order.intent.account_id}, ts_event_ms=work.now_ms,
-        )
-    )  # fmt: skip
+def _given_up(order: Order, now_ms: int) -> lifecycle.Observed:
+    if order.cancelling:
+        return lifecycle.end(order, OrderState.CANCELLED, order.cancelling, now_ms)
+    return lifecycle.end(order, OrderState.EXPIRED, "the venue never had it", now_ms)

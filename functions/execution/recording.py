@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from fluxfloor.contracts.base import Event
-from fluxfloor.contracts.events import ExecutionReported, OrderRequested, RiskRaised, Severity
+from fluxfloor.contracts.events import ExecutionReported, OrderRequested
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import OrderIntent, OrderState, Purpose
-from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Lease, Order
+from fluxfloor.contracts.plans import PlanStyle
+from fluxfloor.contracts.state import Lease, Order, Slot
 from fluxfloor.contracts.venues import CAPABILITIES, Capabilities
 from fluxfloor.errors import Misconfigured, RetryLater, VenueRefused
-from fluxfloor.execution import lifecycle
+from fluxfloor.execution import lifecycle, plans, refusals, slots
 from fluxfloor.execution.lifecycle import Observed
-from fluxfloor.execution.missing import MAX_ATTEMPTS
 from fluxfloor.ports import VenueOrder
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
 
+from functions.execution import alarms
+
 FIRST_LOOK_MS = 250
 LOOK_EVERY_MS = 5_000
-TIMED_LOOKS_MS = 60_000  # after that the minute's sweep follows it
+TIMED_LOOKS_MS = 60_000  # after that the minute's sweep follows what rests
 LATE_LOOK_MS = 60_000
 Answer = VenueOrder | VenueRefused | None
 
@@ -52,19 +53,20 @@ def cause(context: Context, order: Order, move: str, *more: object) -> Fact:
 
 def record(context: Context, order: Order, answer: Answer, rules: Instrument) -> None:
     capabilities = capabilities_of(context.settings, order.intent)
-    if not _young(order, context.now_ms) and _no_news(order, answer, rules, context.now_ms):
+    if not _watched(order, context.now_ms) and _no_news(order, answer, rules, context.now_ms):
         return
 
     def decide(event: Event, work: Work) -> None:
-        (current,) = work.read(Order.key(order.id))
+        current, slot = work.read(Order.key(order.id), Slot.key(slots.slot_id(order.intent)))
         if current is None or current.attempt != order.attempt:
             return
-        observed = _observed(current, answer, rules, capabilities, work.now_ms)
-        state(work, observed)
+        held = slots.closable(slot, current) if slot is not None else None
+        observed = _observed(current, answer, rules, capabilities, held, work.now_ms)
+        state(work, observed, slot, current, rules)
         if capabilities.single_flight:
             _free_lease(work, current)
         if not observed.order.state.terminal:
-            _look_again(work, observed.order, answer)
+            look_again(work, observed.order, answer)
 
     context.step(cause(context, order, "outcome", context.now_ms, *_said(answer)), decide)
 
@@ -76,35 +78,47 @@ def _said(answer: Answer) -> tuple[object, ...]:
     return ("refused", answer.code) if isinstance(answer, VenueRefused) else ("nothing",)
 
 
-def _young(order: Order, now_ms: int) -> bool:
-    return now_ms < order.submitted_ms + TIMED_LOOKS_MS
+def _watched(order: Order, now_ms: int) -> bool:
+    """Is it looked at every few seconds? Young orders are, and what must not rest: exits, chases, slices."""
+    plan = order.intent.plan
+    patient = order.intent.purpose is Purpose.ENTRY and (plan is None or plan.style is PlanStyle.ONCE)
+    return not (patient or order.intent.protects) or now_ms < order.submitted_ms + TIMED_LOOKS_MS
 
 
 def _no_news(order: Order, answer: Answer, rules: Instrument, now_ms: int) -> bool:
     """It rests as it did a minute ago: that is worth no commit."""
-    return isinstance(answer, VenueOrder) and lifecycle.observe(order, answer, rules, now_ms).report is None
+    if not isinstance(answer, VenueOrder):
+        return False
+    observed = lifecycle.observe(order, answer, rules, now_ms)
+    return observed.report is None and observed.over is None
 
 
-def _observed(order: Order, answer: Answer, rules: Instrument, capabilities: Capabilities, now_ms: int) -> Observed:
+def _observed(
+    order: Order, answer: Answer, rules: Instrument, capabilities: Capabilities, held: int | None, now_ms: int
+) -> Observed:  # fmt: skip
     if answer is None:
         return lifecycle.lost(order, "the venue gave no answer", now_ms)
     if isinstance(answer, VenueRefused):
-        return _refused(order, answer, capabilities, now_ms)
-    return lifecycle.observe(order, answer, rules, now_ms)
+        return refusals.refused(order, answer, capabilities, held, now_ms)
+    return settled(lifecycle.observe(order, answer, rules, now_ms), capabilities, now_ms)
 
 
-def _refused(order: Order, refusal: VenueRefused, capabilities: Capabilities, now_ms: int) -> Observed:
-    """A refusal ends the order, but for two: an id that was used before means that an order of ours is there, and is
-    to be looked up; and what closes a position is sent again when it only came too late."""
-    if order.state not in (OrderState.SUBMITTING, OrderState.UNKNOWN):
-        return Observed(order)
-    reason = f"{refusal.code}: {refusal}"[:500]
-    if refusal.code == "duplicate_client_order_id":
-        return lifecycle.lost(order, reason, now_ms)
-    closes = order.intent.purpose is not Purpose.ENTRY
-    if refusal.code == "expired" and closes and order.attempt < MAX_ATTEMPTS:
-        return Observed(lifecycle.next_attempt(order, capabilities, now_ms))
-    return lifecycle.end(order, OrderState.REJECTED, reason, now_ms)
+def settled(observed: Observed, capabilities: Capabilities, now_ms: int) -> Observed:
+    """What follows on a placement's end: the intent's own end, or its next placement."""
+    if observed.over is None:
+        return observed
+    order = observed.order
+    following = plans.goes_on(order, observed.over, now_ms)
+    if isinstance(following, plans.Over):
+        return lifecycle.ended(observed, following.state, following.reason, now_ms)
+    counted = order.model_copy(
+        update={
+            "tries": 0 if observed.new else order.tries + 1,
+            "chases": order.chases + (order.cancelling == plans.CHASE),
+        }
+    )
+    due_ms = following.due_ms if isinstance(following, plans.Later) else 0
+    return lifecycle.went_on(observed, lifecycle.next_attempt(counted, capabilities, now_ms, due_ms), now_ms)
 
 
 def _free_lease(work: Work, order: Order) -> None:
@@ -113,46 +127,56 @@ def _free_lease(work: Work, order: Order) -> None:
         work.write(lease.model_copy(update={"expires_ms": work.now_ms}))
 
 
-def _look_again(work: Work, order: Order, answer: Answer) -> None:
-    """A timer for the next look while the order is young; the sweep takes over after that."""
+def look_again(work: Work, order: Order, answer: Answer = None) -> None:
+    """A timer for the next move while the order is watched; the sweep takes over after that. One at a time: the sweep's
+    own look must not start a second row of them."""
     now_ms = work.now_ms
     if order.state is OrderState.REQUESTED:
-        work.set_timer("check", order.id, now_ms + FIRST_LOOK_MS)
+        _set(work, order, max(order.due_ms, now_ms + FIRST_LOOK_MS))
+        if order.past:
+            work.set_timer("check", order.id, now_ms + LATE_LOOK_MS)
+    elif isinstance(answer, VenueOrder) and answer.check_after_ms > now_ms:
+        _set(work, order, answer.check_after_ms)
+    elif _watched(order, now_ms):
+        soon = order.cancelling or now_ms < order.submitted_ms + FIRST_LOOK_MS
+        _set(work, order, now_ms + (FIRST_LOOK_MS if soon and order.looked_up == 0 else LOOK_EVERY_MS))
+
+
+def _set(work: Work, order: Order, due_ms: int) -> None:
+    if work.now_ms < order.looks_ms <= due_ms:
         return
-    if not _young(order, now_ms):
-        return
-    due_ms = now_ms + (FIRST_LOOK_MS if now_ms < order.submitted_ms + FIRST_LOOK_MS else LOOK_EVERY_MS)
-    if isinstance(answer, VenueOrder) and answer.check_after_ms > now_ms:
-        due_ms = answer.check_after_ms
+    work.write(order.model_copy(update={"looks_ms": due_ms}))
     work.set_timer("check", order.id, due_ms)
 
 
 # --- a state -----------------------------------------------------------------------------------------------------
 
 
-def state(work: Work, observed: Observed) -> None:
-    """Writes the order and states what is new of it."""
+def state(work: Work, observed: Observed, slot: Slot | None, before: Order, rules: Instrument) -> None:
+    """Writes the order and its slot, and states what is new. `before` is the order as it was, `slot` as it was read."""
     order, report = observed.order, observed.report
     work.write(order)
+    _in_its_slot(work, observed, slot, before, rules)
+    alarms.trying(work, before, order)
     if report is None:
         return
     work.emit(ExecutionReported(report=report))
     if order.submitted_ms and order.state in (OrderState.CANCELLED, OrderState.EXPIRED) and not report.late:
         work.set_timer("check", order.id, work.now_ms + LATE_LOOK_MS)
     if observed.overfilled:
-        _alarm(work, order)
+        alarms.overfilled(work, order)
 
 
-def _alarm(work: Work, order: Order) -> None:
-    """More was filled than was asked for: it is booked, entries stop, and a person is called."""
-    portfolio, asked = order.intent.portfolio_id, order.intent.lots
-    message = f"order {order.client_order_id} asked for {asked} lots and the venue filled {order.filled_lots}"
-    (halt,) = work.read(Halt.key(portfolio))
-    if halt is None:
-        work.write(Halt(id=portfolio, reason=message, raised_by="execution", ts_event_ms=work.now_ms))
-    work.emit(
-        RiskRaised(
-            kind="overfilled", scope=portfolio, severity=Severity.CRITICAL, message=message,
-            details={"intent": order.id, "account": order.intent.account_id}, ts_event_ms=work.now_ms,
-        )
-    )  # fmt: skip
+def _in_its_slot(work: Work, observed: Observed, slot: Slot | None, before: Order, rules: Instrument) -> None:
+    """Its fills count there, and an exit or a protective order that has ended leaves it: exits that waited for that may
+    go now."""
+    order, after = observed.order, slot
+    if observed.new:
+        after = slots.filled(after, before, observed.new, rules, work.now_ms)
+    ends = order.state.terminal and not before.state.terminal
+    if after is not None and ends and (order.id in after.leaving or after.guard == order.id):
+        after = slots.left(after, order, work.now_ms)
+        for name in after.leaving:
+            work.set_timer("check", name, work.now_ms)
+    if after is not None and after is not slot:
+        work.write(after)

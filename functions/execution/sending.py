@@ -4,62 +4,129 @@ from __future__ import annotations
 
 import logging
 
-from fluxfloor.contracts.instruments import Instrument
+from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Lease, Order
+from fluxfloor.contracts.state import Lease, Order, Slot, Terms
 from fluxfloor.contracts.venues import Capabilities
-from fluxfloor.errors import RetryLater, VenueRefused
-from fluxfloor.execution import lifecycle
+from fluxfloor.errors import FloorError, RetryLater, VenueRefused
+from fluxfloor.execution import lifecycle, plans, slots
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.ports import Venue, VenueOrder
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
-from functions.execution.recording import capabilities_of, cause, record, rules_of, state
+from functions.execution.recording import (
+    FIRST_LOOK_MS,
+    LOOK_EVERY_MS,
+    capabilities_of,
+    cause,
+    record,
+    rules_of,
+    state,
+)
 
 log = logging.getLogger("fluxfloor.execution")
 LONGEST_TIMER_MS = 20 * 86_400_000  # timers reach no farther than a month; beyond, the sweep sees to an expiry
 
 
-def send(context: Context, order: Order) -> None:
-    capabilities = capabilities_of(context.settings, order.intent)
-    rules = rules_of(context, order.intent)
-    claim = cause(context, order, "submit")
-    taken = context.step(claim, lambda _, work: _submit(work, order, capabilities))
+def send(context: Context, order: Order) -> str:
+    """Returns the protective order that has to make way first, if there is one."""
+    if context.now_ms < order.due_ms:
+        return ""
+    capabilities, rules = capabilities_of(context.settings, order.intent), rules_of(context, order.intent)
+    quote = _quote(context, order, rules) if plans.wants_quote(order) else None
+    in_the_way: list[str] = []
+
+    def decide(_: object, work: Work) -> None:
+        in_the_way[:] = _submit(work, order, capabilities, rules, quote)
+
+    taken = context.step(cause(context, order, "submit"), decide)
     current = context.read(Order.key(order.id))
-    if not taken.fresh or current is None or current.state is not OrderState.SUBMITTING:
-        return
-    venue = context.ports.venue(order.intent.account_id)
-    record(context, current, _placed(venue, current, rules, capabilities, context), rules)
+    if taken.fresh and current is not None and current.state is OrderState.SUBMITTING:
+        venue = context.ports.venue(order.intent.account_id)
+        record(context, current, _placed(venue, current, rules, capabilities, context), rules)
+    return in_the_way[0] if in_the_way else ""
 
 
-def _submit(work: Work, seen: Order, capabilities: Capabilities) -> None:
-    """The last look before the order leaves: an entry meets no halt, and is not too late. The commit verifies that no
-    halt has come up meanwhile."""
+def _quote(context: Context, order: Order, rules: Instrument) -> Quote | None:
+    """Without one nothing is decided that needs one: it is asked for again."""
+    try:
+        return context.ports.venue(order.intent.account_id).quote(rules)
+    except FloorError as problem:
+        log.info("no quote: %s", problem, extra={"stage": context.stage, "order": order.id})
+        return None
+
+
+def _submit(
+    work: Work, seen: Order, capabilities: Capabilities, rules: Instrument, quote: Quote | None
+) -> tuple[str, ...]:  # fmt: skip
+    """The last look before the order leaves: an entry meets no halt, is not too late, and its plan wants it; an exit
+    takes no more than is held, and nothing that protects the position is left alive. The commit verifies all of it."""
     entering = seen.intent.purpose is Purpose.ENTRY
     halt_keys = [Halt.key(FLOOR), Halt.key(seen.intent.portfolio_id)] if entering else []
-    order, *halts = work.read_all([Order.key(seen.id), *halt_keys])
+    order, slot, *halts = work.read_all([Order.key(seen.id), Slot.key(slots.slot_id(seen.intent)), *halt_keys])
     if order is None or order.state is not OrderState.REQUESTED:
-        return
-    halt = next((found for found in halts if found is not None), None)
-    late = lifecycle.too_late(order, work.now_ms)
+        return ()
+    halt, late = next((found for found in halts if found is not None), None), lifecycle.too_late(order, work.now_ms)
     if halt is not None:
-        state(work, lifecycle.end(order, OrderState.CANCELLED, f"halted: {halt.reason}"[:500], work.now_ms))
+        _end(work, order, slot, rules, OrderState.CANCELLED, f"{plans.HALTED}: {halt.reason}")
     elif late:
-        state(work, lifecycle.end(order, OrderState.EXPIRED, late, work.now_ms))
+        _end(work, order, slot, rules, OrderState.EXPIRED, late)
+    elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):
+        _end(work, order, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
+    elif not entering and slot is not None and slot.guard and slot.guard != order.id:
+        return _make_way(work, order, slot, rules)
     else:
-        _leave(work, order, capabilities)
+        _follow_plan(work, order, slot, capabilities, rules, quote)
+    return ()
 
 
-def _leave(work: Work, order: Order, capabilities: Capabilities) -> None:
+def _follow_plan(
+    work: Work, order: Order, slot: Slot | None, capabilities: Capabilities, rules: Instrument, quote: Quote | None
+) -> None:  # fmt: skip
+    most = slots.closable(slot, order) if slot is not None else None
+    following = plans.next_placement(order, rules, quote, most, work.now_ms)
+    if isinstance(following, plans.Over):
+        _end(work, order, slot, rules, following.state, following.reason)
+    elif isinstance(following, plans.Later):
+        work.write(lifecycle.wait(order, following.due_ms))
+        work.set_timer("check", order.id, following.due_ms)
+    else:
+        _leave(work, order, capabilities, following)
+
+
+def _end(
+    work: Work, order: Order, slot: Slot | None, rules: Instrument, ended: OrderState, reason: str
+) -> None:  # fmt: skip
+    state(work, lifecycle.end(order, ended, reason, work.now_ms), slot, order, rules)
+
+
+def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[str, ...]:
+    """The protective order is taken back first, and its end sends this one on. One that has not left yet ends here."""
+    (guard,) = work.read(Order.key(slot.guard))
+    again_ms = work.now_ms + FIRST_LOOK_MS
+    if guard is None or guard.state.terminal:
+        work.write(slots.unguarded(slot))
+    elif guard.state is OrderState.REQUESTED:
+        _end(work, guard, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
+    elif not guard.cancelling:
+        work.write(lifecycle.take_back(guard, plans.IN_THE_WAY, work.now_ms))
+    else:
+        again_ms = work.now_ms + LOOK_EVERY_MS
+    work.write(lifecycle.wait(order, again_ms))
+    work.set_timer("check", order.id, again_ms)
+    return (slot.guard,)
+
+
+def _leave(work: Work, order: Order, capabilities: Capabilities, terms: Terms) -> None:
     if capabilities.single_flight:
         _take_lease(work, order)
-    work.write(lifecycle.submit(order, capabilities, work.now_ms))
+    work.write(lifecycle.submit(order, capabilities, work.now_ms, terms))
     work.set_timer("check", order.id, work.now_ms + lifecycle.LEASE_MS)
-    expires_ms = order.intent.expires_ms
-    if expires_ms is not None and expires_ms - work.now_ms < LONGEST_TIMER_MS:
-        work.set_timer("check", order.id, expires_ms)
+    for until_ms in (order.intent.expires_ms, terms.until_ms):
+        if until_ms and work.now_ms < until_ms < work.now_ms + LONGEST_TIMER_MS:
+            work.set_timer("check", order.id, until_ms)
 
 
 def _take_lease(work: Work, order: Order) -> None:
@@ -78,6 +145,8 @@ def _placed(
     venue: Venue, order: Order, rules: Instrument, capabilities: Capabilities, context: Context
 ) -> VenueOrder | VenueRefused | None:
     """The venue's answer; None when there is none. Whatever goes wrong after this point may have happened anyway."""
+    if context.now_ms >= order.expires_at_venue_ms:  # whoever looks may have given it up by now
+        return VenueRefused("its sender was held up until it had expired", code="expired", retryable=False)
     try:
         return venue.place(placement_of(order, rules, capabilities))
     except VenueRefused as refusal:

@@ -112,6 +112,7 @@ TOPICS: dict[str, Topic] = {
         Topic("signals.scored", "portfolio", 24, "the signal with quote and features"),
         Topic("decisions.made", "portfolio", 168, "Cerebro's answer and its waterfall"),
         Topic("orders.requested", "account", 24, "a sized order intent"),
+        Topic("orders.changed", "account", 24, "a wish to cancel, amend or release an intent"),
         Topic("executions.reported", "account", 744, "what became of an order, with new fills"),
         Topic("accounts.updated", "account", 168, "the books after a change"),
         Topic("risks.raised", "scope", 168, "something a person should know"),
@@ -196,7 +197,12 @@ STAGES: dict[str, StageSpec] = {
             "execution",
             "brings each intent to the venue at most once and follows it to its end",
             image="core",
-            consumes=(Subscription("orders.requested", ack_deadline_s=120), releases("execution")),
+            consumes=(
+                Subscription("orders.requested", ack_deadline_s=120),
+                Subscription("orders.changed", ack_deadline_s=120),
+                Subscription("risks.raised", only={"kind": "halted"}, ack_deadline_s=120),
+                releases("execution"),
+            ),
             produces=("executions.reported", "risks.raised"),
             schedules=(_sweep(1, "resumes every order that is not at its end"),),
             uses_timers=True,
@@ -241,6 +247,7 @@ STAGES: dict[str, StageSpec] = {
             image="edge",
             produces=(
                 "signals.received",
+                "orders.changed",
                 "exports.requested",
                 "simulations.requested",
                 "allocations.requested",
@@ -354,6 +361,7 @@ QUERIES: tuple[QueryShape, ...] = (
     *_everywhere(QueryShape("journal", order_by="at_ms", descending=True)),  # health, replay
     *_everywhere(QueryShape("quarantine", order_by="at_ms", descending=True)),
     QueryShape("orders", equals=("open",)),  # execution's sweep
+    QueryShape("slots", equals=("open",)),  # execution's sweep
     QueryShape("accounts"),
     QueryShape("policies"),
     QueryShape("halts"),

@@ -110,7 +110,7 @@ class Execution(RuleBasedStateMachine):
             assert filled <= BTC.quantity(self.asked[name].lots)
 
     def _is_attempt_of(self, client_id: str, name: str) -> bool:
-        return any(client_order_id("paper-main", name, attempt) == client_id for attempt in range(1, 7))
+        return any(client_order_id("paper-main", name, attempt) == client_id for attempt in range(1, 40))
 
     @invariant()
     def every_fill_is_stated_once(self):

@@ -33,6 +33,7 @@ class Plan(Model):
     patience_ms: Annotated[int, Field(gt=0, le=86_400_000)] = 60_000  # how long a placement may rest unfilled
     max_chases: Annotated[int, Field(ge=0, le=20)] = 3
     expected_alpha: Number | None = None  # what the 30 % rule measures a new price against; None: no chase
+    reference_ticks: Annotated[int, Field(gt=0)] | None = None  # what the sender saw; None: mid at the decision
     slippage_share: Number = Decimal("0.30")  # of expected_alpha, the most that price, spread and fee may take
     over_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 0  # TWAP, VWAP
     slices: Annotated[int, Field(ge=1, le=MAX_SLICES)] = 1

@@ -1,12 +1,13 @@
 """The life of one order: every transition there is, each a pure function from an order to the next.
 
     requested ─ submit ─► submitting ─ observe ─► open ─► partially_filled ─► filled | cancelled | rejected | expired
-                              │                    ▲
-                              └─ lost ─► unknown ──┘ observe          unknown ─ give_up ─► expired  (proved not there)
+        ▲                     │                    ▲            │
+        │                     └─ lost ─► unknown ──┘ observe    │       unknown ─ give_up ─► expired  (proved not there)
+        └──────────── next attempt: the one before is at a proved end, and its plan goes on ◄──┘
 
-An attempt never goes back. A new attempt begins only when the one before can't come to life any more, and only for
-orders that close something: an entry that never arrived has gone stale. A fill is booked whenever it comes to light,
-after an end as well.
+An order is one intent, worked by a sequence of placements (attempts) of which at most one is ever alive. An attempt
+never goes back, and a new one begins only when the one before can't come to life any more. What is stated is always
+of the intent: it ends once, whatever its placements did. A fill is booked whenever it comes to light, after an end too.
 """
 
 from __future__ import annotations
@@ -18,28 +19,33 @@ from fluxfloor.contracts import ids
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose
-from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.state import Order, PastAttempt, Terms
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.ports import VenueOrder
 
 LEASE_MS = 30_000  # longer than any placement call may take
 STALE_ENTRY_MS = 120_000  # an entry that could not be sent for so long was decided on another market
+PAST_ATTEMPTS = 12  # that are still asked about
 PRICE_PLACES = 12
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The order after what was seen, and the report to state; None if there is nothing new to say."""
+    """The order after what was seen, and the report to state; None if there is nothing new to say. `over` is the end
+    that its placement has come to, where its intent is not at its own end yet: its plan says what follows, and
+    `ended` or `went_on` makes it so. `new` are the fills that the report tells."""
 
     order: Order
     report: OrderReport | None = None
+    over: OrderState | None = None
+    new: tuple[Fill, ...] = ()
 
     @property
     def overfilled(self) -> bool:
         """Did the venue fill more than was ever asked for? Booked all the same: it is our money."""
-        return self.report is not None and bool(self.report.new_fills) and _over(self.order)
+        return bool(self.new) and self.order.filled_lots > self.order.intent.lots
 
 
 def accept(intent: OrderIntent, capabilities: Capabilities, now_ms: int) -> Order:
@@ -47,7 +53,7 @@ def accept(intent: OrderIntent, capabilities: Capabilities, now_ms: int) -> Orde
     return Order(
         id=intent.intent_id, intent=intent, state=OrderState.REQUESTED,
         client_order_id=ids.client_order_id(intent.account_id, intent.intent_id, 1, capabilities.client_id_length),
-        updated_ms=now_ms,
+        accepted_ms=now_ms, updated_ms=now_ms,
     )  # fmt: skip
 
 
@@ -61,39 +67,59 @@ def too_late(order: Order, now_ms: int) -> str:
         return ""
     if intent.expires_ms is not None and now_ms >= intent.expires_ms:
         return "it expired before it could be sent"
+    if order.submitted_ms or order.due_ms > order.accepted_ms:
+        return ""  # it was at work, or held back on purpose: its plan knows how long it is good for
     waited_ms = now_ms - intent.requested_ms
     return f"it waited {waited_ms / 1000:.0f} s to be sent" if waited_ms > STALE_ENTRY_MS else ""
 
 
-def submit(order: Order, capabilities: Capabilities, now_ms: int) -> Order:
+def submit(order: Order, capabilities: Capabilities, now_ms: int, terms: Terms | None = None) -> Order:
     """About to be sent: from here on only looking decides what became of it."""
     expires_ms = now_ms + (capabilities.placement_expiry_ms or LEASE_MS)
-    return _move(order, OrderState.SUBMITTING, now_ms, submitted_ms=now_ms, expires_at_venue_ms=expires_ms, looked_up=0)
+    return _move(
+        order, OrderState.SUBMITTING, now_ms, submitted_ms=now_ms, expires_at_venue_ms=expires_ms, looked_up=0,
+        terms=terms, cancelling="",
+    )  # fmt: skip
 
 
 def end(order: Order, state: OrderState, reason: str, now_ms: int) -> Observed:
-    """The order ends here without having been at the venue: stopped, too late, refused, or proved not to be there."""
+    """The intent ends here: stopped, too late, refused, proved not to be at the venue, or worked off."""
     if order.state.terminal:
         return Observed(order)
-    ended = _move(order, state, now_ms, reason=reason)
+    ended = _move(order, state, now_ms, reason=reason[:500])
     return Observed(ended, report_of(ended, (), now_ms))
 
 
-def next_attempt(order: Order, capabilities: Capabilities, now_ms: int) -> Order:
-    """A fresh placement of the same intent.
+def next_attempt(order: Order, capabilities: Capabilities, now_ms: int, due_ms: int = 0) -> Order:
+    """A fresh placement of the same intent, not before `due_ms`.
 
-    Under a new client id where the last one has expired for certain. Where a venue has no expiry, under the same id,
-    which it takes only once: so the two can never both come to life, however late the first arrives.
+    Under a new client id where the last one has ended or expired for certain. Where it was never seen and the venue
+    has no expiry, under the same id, which it takes only once: so the two can never both come to life, however late
+    the first arrives.
     """
-    attempt, client_id = order.attempt + 1, order.client_order_id
-    if capabilities.placement_expiry_ms:
+    attempt, client_id, past = order.attempt + 1, order.client_order_id, order.past
+    never_seen = order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) and not order.venue_order_id
+    if capabilities.placement_expiry_ms or not never_seen:
+        past = (*past, PastAttempt(client_order_id=client_id, ended_ms=now_ms))[-PAST_ATTEMPTS:]
         client_id = ids.client_order_id(order.intent.account_id, order.id, attempt, capabilities.client_id_length)
     return order.model_copy(
         update={
             "attempt": attempt, "client_order_id": client_id, "state": OrderState.REQUESTED, "looked_up": 0,
-            "venue_order_id": None, "updated_ms": now_ms,
+            "venue_order_id": None, "updated_ms": now_ms, "terms": None, "cancelling": "", "past": past,
+            "due_ms": due_ms,
         }
     )  # fmt: skip
+
+
+def wait(order: Order, due_ms: int) -> Order:
+    """Not sent before then."""
+    return order.model_copy(update={"due_ms": due_ms})
+
+
+def take_back(order: Order, why: str, now_ms: int) -> Order:
+    """The present placement is to be cancelled. Written before the venue is asked, so that whoever sees the cancel
+    knows that it was ours, and why."""
+    return order.model_copy(update={"cancelling": why, "updated_ms": now_ms})
 
 
 def repeated(known: Order, intent: OrderIntent, now_ms: int) -> OrderReport | None:
@@ -119,20 +145,60 @@ def lost(order: Order, reason: str, now_ms: int) -> Observed:
 
 
 def observe(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int) -> Observed:
-    """Takes over what the venue shows. Fills are new by their trade id; a state that lies behind is ignored."""
-    new = tuple({fill.trade_id: fill for fill in seen.fills if fill.trade_id not in order.fills}.values())
+    """Takes over what the venue shows of the present placement. Fills are new by their trade id; a state that lies
+    behind is ignored; an end counts only with all the fills that the venue says there were."""
+    new = _new_fills(order, seen)
     late = order.state.terminal and bool(new)
     filled = _with_fills(order, new, rules)
-    state = _seen_state(filled, seen, rules)
+    state, over = _seen_state(filled, seen, rules)
+    if state is order.state and not new and over is None:
+        return Observed(order.model_copy(update={"looked_up": 0}))
     changed = filled.model_copy(
         update={
             "state": state, "open": not state.terminal, "updated_ms": now_ms, "looked_up": 0,
             "venue_order_id": seen.venue_order_id or order.venue_order_id, "reason": seen.reason or order.reason,
+            "tries": 0 if new else order.tries,
         }
     )  # fmt: skip
-    if state is order.state and not new:
-        return Observed(order.model_copy(update={"looked_up": 0}))
-    return Observed(changed, report_of(changed, new, now_ms, late=late))
+    told = state is not order.state or bool(new)
+    return Observed(changed, report_of(changed, new, now_ms, late=late) if told else None, over, new)
+
+
+def ended(observed: Observed, state: OrderState, reason: str, now_ms: int) -> Observed:
+    """With its placement the intent has come to its end."""
+    order = _move(observed.order, state, now_ms, reason=reason[:500])
+    return Observed(order, report_of(order, observed.new, now_ms), None, observed.new)
+
+
+def went_on(observed: Observed, order: Order, now_ms: int) -> Observed:
+    """`order` is its next placement. Only fills are worth a word."""
+    partly = observed.order.model_copy(update={"state": OrderState.PARTIALLY_FILLED})
+    report = report_of(partly, observed.new, now_ms) if observed.new else None
+    return Observed(order, report, None, observed.new)
+
+
+def observe_past(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int) -> Observed:
+    """Takes over what a placement that had ended turns out to have filled after all."""
+    new = _new_fills(order, seen)
+    if not new:
+        return Observed(order)
+    filled = _with_fills(order, new, rules)
+    state = order.state
+    if not filled.left and state.may_become(OrderState.FILLED) and state is OrderState.REQUESTED:
+        state = OrderState.FILLED  # nothing is left for the next placement, and it is not on its way
+    changed = filled.model_copy(update={"state": state, "open": not state.terminal, "updated_ms": now_ms})
+    told = changed.model_copy(update={"state": state if state.terminal else OrderState.PARTIALLY_FILLED})
+    return Observed(changed, report_of(told, new, now_ms, late=order.state.terminal), None, new)
+
+
+def asked_again(order: Order, client_order_id: str) -> Order:
+    """Without this past attempt among those to be asked about."""
+    left = tuple(item for item in order.past if item.client_order_id != client_order_id)
+    return order.model_copy(update={"past": left})
+
+
+def _new_fills(order: Order, seen: VenueOrder) -> tuple[Fill, ...]:
+    return tuple({fill.trade_id: fill for fill in seen.fills if fill.trade_id not in order.fills}.values())
 
 
 @exact
@@ -145,13 +211,29 @@ def _with_fills(order: Order, new: tuple[Fill, ...], rules: Instrument) -> Order
 
 
 @exact
-def _seen_state(order: Order, seen: VenueOrder, rules: Instrument) -> OrderState:
-    """Filled is what its fills add up to. A venue that calls it so before it shows them all is asked again."""
+def _seen_state(order: Order, seen: VenueOrder, rules: Instrument) -> tuple[OrderState, OrderState | None]:
+    """The intent's state, and the end that its placement has come to without being the intent's.
+
+    Filled is what the fills add up to: a venue that calls it so before it shows them all is asked again.
+    """
+    if order.state.terminal:
+        return order.state, None
+    if sum((fill.quantity for fill in order.fills.values()), ZERO) >= rules.quantity(order.wanted_lots):
+        return OrderState.FILLED, None
     partly = OrderState.PARTIALLY_FILLED if order.fills else OrderState.OPEN
-    state = partly if seen.state in (OrderState.OPEN, OrderState.FILLED) else seen.state
-    if sum((fill.quantity for fill in order.fills.values()), ZERO) >= rules.quantity(order.intent.lots):
-        state = OrderState.FILLED
-    return state if order.state.may_become(state) else order.state
+    state = partly if order.state.may_become(partly) else order.state
+    return (state, seen.state) if _whole(order, seen, rules) else (state, None)
+
+
+@exact
+def _whole(order: Order, seen: VenueOrder, rules: Instrument) -> bool:
+    """Is the placement at its end, and all that it filled shown?"""
+    if not seen.state.terminal:
+        return False
+    shown = sum((fill.quantity for fill in seen.fills), ZERO)
+    if seen.state is OrderState.FILLED:
+        return order.terms is not None and shown >= rules.quantity(order.terms.lots)
+    return seen.filled is None or shown >= seen.filled
 
 
 def not_found(order: Order, now_ms: int) -> Order:
@@ -166,12 +248,8 @@ def report_of(order: Order, new_fills: tuple[Fill, ...], now_ms: int, late: bool
     return OrderReport(
         intent=order.intent, state=order.state, attempt=order.attempt, client_order_id=order.client_order_id,
         venue_order_id=order.venue_order_id, filled_lots=order.filled_lots, average_price=average,
-        new_fills=new_fills, reason=order.reason, late=late, ts_event_ms=now_ms,
+        new_fills=new_fills, reason=order.reason, late=late, submitted_ms=order.submitted_ms, ts_event_ms=now_ms,
     )  # fmt: skip
-
-
-def _over(order: Order) -> bool:
-    return order.filled_lots > order.intent.lots
 
 
 def _move(order: Order, state: OrderState, now_ms: int, **changes: object) -> Order:

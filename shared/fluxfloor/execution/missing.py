@@ -9,7 +9,6 @@ from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.venues import Capabilities
 
 MIN_LOOKUPS = 2  # negative look-ups, after the grace, before an order counts as not there
-MAX_ATTEMPTS = 5
 
 
 class Next(Enum):
@@ -29,16 +28,17 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     | drops placements that come too late    | sent again, under a new id     | given up     |
     | only never takes a client id twice     | sent again, under the same id  | a person     |
     | neither                                | a person                       | a person     |
+
+    What was to be cancelled anyway is given up where it is proved not to be there.
     """
-    if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
-        return Next.ASK_A_PERSON if order.looked_up >= MIN_LOOKUPS else Next.WAIT  # it was there: no proof of its end
     if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
         return Next.WAIT
-    closes = order.intent.purpose is not Purpose.ENTRY
+    if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
+        return Next.ASK_A_PERSON  # it was there: that it can't be seen now is no proof of its end
+    wanted = order.intent.purpose is not Purpose.ENTRY and not order.cancelling
     if capabilities.placement_expiry_ms:
-        return Next.RESEND if closes and order.attempt < MAX_ATTEMPTS else Next.GIVE_UP
-    resendable = capabilities.permanent_client_ids and closes and order.attempt < MAX_ATTEMPTS
-    return Next.RESEND if resendable else Next.ASK_A_PERSON
+        return Next.RESEND if wanted else Next.GIVE_UP
+    return Next.RESEND if capabilities.permanent_client_ids and wanted else Next.ASK_A_PERSON
 
 
 def settled_ms(order: Order, capabilities: Capabilities) -> int:

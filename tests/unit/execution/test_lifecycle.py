@@ -10,10 +10,11 @@ from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.execution import lifecycle
-from fluxfloor.execution.missing import MAX_ATTEMPTS, MIN_LOOKUPS, Next, next_of_missing, settled_ms
+from fluxfloor.execution.missing import MIN_LOOKUPS, Next, next_of_missing, settled_ms
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.ports import VenueOrder
 
+from functions.execution.recording import settled
 from tests.support.desk import AT_MS, BTC, fill, intent
 
 S = OrderState
@@ -32,7 +33,8 @@ def seen(state: OrderState, *fills, reason: str = "") -> VenueOrder:
 
 
 def observe(order: Order, state: OrderState, *fills) -> lifecycle.Observed:
-    return lifecycle.observe(order, seen(state, *fills), BTC, AT_MS + 100)
+    """With what follows on the end of its placement."""
+    return settled(lifecycle.observe(order, seen(state, *fills), BTC, AT_MS + 100), PAPER, AT_MS + 100)
 
 
 # --- observing ---------------------------------------------------------------------------------------------------
@@ -165,10 +167,11 @@ def test_a_new_attempt_has_a_new_id_where_the_old_has_expired_and_the_same_where
     assert fresh.client_order_id != order.client_order_id == same.client_order_id
 
 
-def test_attempts_come_to_an_end():
-    last = sent(side=Side.SELL).model_copy(update={"attempt": MAX_ATTEMPTS})
-    assert missing(last) is Next.GIVE_UP
-    assert missing(last, KEEPS_IDS) is Next.ASK_A_PERSON
+def test_what_closes_a_position_is_tried_however_often_unless_it_is_to_be_cancelled():
+    late = sent(side=Side.SELL).model_copy(update={"attempt": 50, "tries": 49})
+    assert missing(late) is Next.RESEND
+    assert missing(late, KEEPS_IDS) is Next.RESEND
+    assert missing(late.model_copy(update={"cancelling": "cancelled by ann"})) is Next.GIVE_UP
 
 
 def test_an_order_that_was_seen_once_is_never_taken_for_one_that_never_arrived():
