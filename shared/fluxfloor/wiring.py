@@ -10,8 +10,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import Misconfigured, Poison
 from fluxfloor.ports import Clock, MarketData, Secrets, Store, Venue
 from fluxfloor.runtime import logging as logs
@@ -19,12 +22,14 @@ from fluxfloor.runtime import tracing
 from fluxfloor.runtime.clock import SystemClock
 from fluxfloor.runtime.context import Context, Ports
 from fluxfloor.runtime.runner import Outcome, Runner
-from fluxfloor.runtime.settings import Settings, load
+from fluxfloor.runtime.settings import AccountSettings, Settings, load
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.topology import INTERNAL_PATH
 
 if TYPE_CHECKING:
     from flask import Request
+
+    from fluxfloor.adapters.venues.keys import Keys
 
 log = logging.getLogger("fluxfloor.wiring")
 Entry = Callable[["Request"], Any]
@@ -98,7 +103,7 @@ def google_ports(settings: Settings, stage: Stage) -> Ports:
     secrets = RegisteringSecrets(opened.secrets)
     return Ports(
         store=opened.store, bus=opened.bus, timers=opened.timers, blobs=opened.blobs, secrets=secrets, clock=clock,
-        settings=settings, venue=venues(settings, opened.store, clock),
+        settings=settings, venue=venues(settings, opened.store, clock, secrets),
         market_data=market_data(settings, clock, secrets),
     )  # fmt: skip
 
@@ -133,24 +138,44 @@ class RegisteringSecrets:
 # --- venues and market data --------------------------------------------------------------------------------------
 
 
-def venues(settings: Settings, store: Store, clock: Clock) -> Callable[[str], Venue]:
-    """Opens each account's venue when it is first asked for."""
+def venues(settings: Settings, store: Store, clock: Clock, secrets: Secrets) -> Callable[[str], Venue]:
+    """Opens each account's venue when it is first asked for, once: a venue's budget of requests is in it."""
     opened: dict[str, Venue] = {}
+    lock = threading.Lock()
 
     def venue(account_id: str) -> Venue:
-        if account_id not in opened:
-            opened[account_id] = _open_venue(settings, account_id, store, clock)
-        return opened[account_id]
+        with lock:
+            if account_id not in opened:
+                opened[account_id] = _open_venue(settings, account_id, store, clock, secrets)
+            return opened[account_id]
 
     return venue
 
 
-def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock) -> Venue:
+def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock, secrets: Secrets) -> Venue:
     account = settings.accounts.get(account_id)
     if account is None:
         raise Misconfigured(f"account {account_id!r} is not in [accounts]")
-    if account.venue != "paper":
-        raise Misconfigured(f"accounts.{account_id}.venue: {account.venue!r} can't be traded on; 'paper' can")
+    if account.venue == "paper":
+        return _open_paper(settings, account_id, account, store, clock)
+    if account.venue not in CAPABILITIES:
+        known = ", ".join(CAPABILITIES)
+        raise Misconfigured(f"accounts.{account_id}.venue: {account.venue!r} can't be traded on; these can: {known}")
+    from fluxfloor.adapters.venues.keys import query_keys, trading_keys
+
+    # A key is read when it is first needed: a stage that never places never asks for the one that may.
+    keys = partial(trading_keys, secrets, account_id), partial(query_keys, secrets, account_id)
+    if account.venue == "alpaca":
+        from fluxfloor.adapters.venues.alpaca import AlpacaVenue
+
+        feed = settings.market.feed
+        return AlpacaVenue(clock, *keys, sandbox=account.sandbox, base_url=account.base_url, feed=feed)
+    return _open_ccxt(settings, account, clock, keys)
+
+
+def _open_paper(
+    settings: Settings, account_id: str, account: AccountSettings, store: Store, clock: Clock
+) -> Venue:  # fmt: skip
     from fluxfloor.adapters.venues.paper import PaperVenue
 
     paper = settings.paper
@@ -158,6 +183,21 @@ def _open_venue(settings: Settings, account_id: str, store: Store, clock: Clock)
         account_id, store, clock, {account.currency: account.deposit},
         (paper.latency_min_ms, paper.latency_max_ms), paper.slippage_bps, paper.fee,
         paper.partial_fills, paper.seed,
+    )  # fmt: skip
+
+
+def _open_ccxt(
+    settings: Settings, account: AccountSettings, clock: Clock, keys: tuple[Callable[[], Keys], Callable[[], Keys]]
+) -> Venue:  # fmt: skip
+    from fluxfloor.adapters.venues.ccxt_trading import CcxtVenue
+
+    own = [symbol for strategy in settings.strategies.values() for symbol in strategy.symbols]
+    granted = {
+        name: value for name in ("requests_per_minute", "orders_per_minute") if (value := getattr(account, name))
+    }
+    return CcxtVenue(
+        account.venue, clock, *keys, base_url=account.base_url, sandbox=account.sandbox, currency=account.currency,
+        symbols=(*settings.market.symbols, *own), capabilities=replace(CAPABILITIES[account.venue], **granted),
     )  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def open_emulated(
 
         store = FirestoreStore.connect(PROJECT, {"edge": "edge", "mode": settings.mode}, _seconds(ports.clock))
         counted.append(CountedBus(PubSubBus.connect(PROJECT)))
-        return replace(ports, store=store, bus=counted[0], venue=venues(settings, store, ports.clock))
+        return replace(ports, store=store, bus=counted[0], venue=venues(settings, store, ports.clock, ports.secrets))
 
     played = demo.open_recorded(
         directory, settings, rules, timeframe, bars, lines, name, floor_type=EmulatedFloor, wrap=wrap

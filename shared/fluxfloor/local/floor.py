@@ -75,7 +75,7 @@ class Floor:
         self.secrets = RegisteringSecrets(FileSecrets(directory / "secrets", secret_defaults))
         ports = Ports(
             store=self.store, bus=self.bus, timers=self.timers, blobs=self.blobs, secrets=self.secrets, clock=clock,
-            settings=settings, venue=venues(settings, self.store, clock),
+            settings=settings, venue=venues(settings, self.store, clock, self.secrets),
             market_data=source or market_data(settings, clock, self.secrets),
         )  # fmt: skip
         self.ports = wrap(ports) if wrap else ports

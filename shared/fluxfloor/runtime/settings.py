@@ -124,6 +124,8 @@ class AccountSettings(Section):
     sandbox: bool = False  # at the venue's place to practise: no real money, so allowed in paper mode
     base_url: str = ""  # another address that speaks the venue's REST, such as a venue simulator's
     stops: Literal["auto", "floor", "venue"] = "auto"  # who keeps the stop of a position; auto: paper floor, else venue
+    requests_per_minute: int = Field(default=0, ge=0)  # that the venue grants this account's keys; 0: the lowest tier's
+    orders_per_minute: int = Field(default=0, ge=0)  # the same for placements and cancels, where it counts them apart
 
     @property
     def stops_at_venue(self) -> bool:

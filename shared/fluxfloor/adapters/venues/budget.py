@@ -8,6 +8,7 @@ keep an order from being taken back.
 from __future__ import annotations
 
 from enum import Enum
+from math import ceil
 from threading import Lock
 
 from fluxfloor.ports import Clock
@@ -45,7 +46,7 @@ class Budget:
             kept = 0.0 if purpose is Purpose.CANCEL else self._reserved
             missing = min(cost + kept, self._most) - self._tokens
             if missing > 0:
-                return missing * MINUTE_MS / self._per_minute / 1000
+                return ceil(missing * MINUTE_MS / self._per_minute) / 1000
             self._tokens -= cost
             return 0.0
 

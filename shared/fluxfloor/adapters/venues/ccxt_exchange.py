@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from fluxfloor.errors import FloorError, Misconfigured, RetryLater, Throttled
+from fluxfloor.runtime.logging import redact
 
 R = TypeVar("R")
 
@@ -24,6 +26,7 @@ _MISCONFIGURED = frozenset(
      "InvalidProxySettings"}
 )  # fmt: skip
 _NOT_ASKED = object()
+LONGEST_TOLD = 300
 _UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -40,6 +43,25 @@ def open_exchange(
     exchange = _exchange_class(exchange_id)({**always, **limits, **settings})
     if base_url:
         exchange.urls["api"] = _rebased(exchange.urls["api"], base_url.rstrip("/"))
+    return exchange
+
+
+def open_to_trade(
+    exchange_id: str, *, base_url: str = "", sandbox: bool = False, timeout_ms: int = 10_000, **settings: Any
+) -> Any:
+    """The same for somebody who keeps count himself: no pause of ccxt's own, and no redirect is followed, which would
+    send a placement twice. Raises Misconfigured for a sandbox that the exchange does not have; a base_url takes its
+    place."""
+    exchange = open_exchange(exchange_id, timeout_ms=timeout_ms, enableRateLimit=False, **settings)
+    if sandbox and not base_url:
+        if "test" not in exchange.urls:
+            raise Misconfigured(
+                f"{exchange_id} has no sandbox: set base_url to a place to practise, or sandbox = false"
+            )
+        exchange.set_sandbox_mode(True)
+    if base_url:
+        exchange.urls["api"] = _rebased(exchange.urls["api"], base_url.rstrip("/"))
+    exchange.session.max_redirects = 0
     return exchange
 
 
@@ -74,7 +96,7 @@ def _readable(call: Callable[[], R], exchange: Any) -> R:
 def failure_of(what: str, problem: Exception, exchange: Any) -> FloorError | None:
     """Ours for ccxt's; None for what is neither the venue's nor ccxt's."""
     kinds = {kind.__name__ for kind in type(problem).__mro__}
-    told = f"{exchange.id} {what}: {type(problem).__name__}: {str(problem)[:300]}"
+    told = f"{exchange.id} {what}: {type(problem).__name__}: {clean(str(problem))}"
     if kinds & _THROTTLED:
         return Throttled(told, _retry_after_s(exchange))
     if kinds & _MISCONFIGURED:
@@ -82,8 +104,23 @@ def failure_of(what: str, problem: Exception, exchange: Any) -> FloorError | Non
     if kinds & _TRANSIENT or "BaseError" in kinds:
         return RetryLater(told)
     if isinstance(problem, _UNREADABLE):  # an answer in a shape that ccxt did not expect: often an outage's web page
-        return RetryLater(f"{exchange.id} {what}: the answer can't be read ({type(problem).__name__}: {problem})")
+        return RetryLater(
+            f"{exchange.id} {what}: the answer can't be read ({type(problem).__name__}: {clean(str(problem))})"
+        )
     return None
+
+
+def clean(text: str) -> str:
+    """What may be told of a request: no known secret, no address's query, no signature, and not endlessly much."""
+    return redact(re.sub(r"\?[^\s'\"]+", "", text))[:LONGEST_TOLD]
+
+
+def parsed(body: str) -> Any:
+    """The JSON in it, numbers with a point as text, so that they stay exact; None where it is none."""
+    try:
+        return json.loads(body, parse_float=str)
+    except ValueError:
+        return None
 
 
 def _retry_after_s(exchange: Any) -> float | None:

@@ -81,4 +81,6 @@ def trade(floor: Floor) -> None:
         resting = Query(PaperOrder.collection, (("state", "==", state.value),), limit=10_000)
         for row in floor.store.query(resting):
             order = PaperOrder.decode(row.data or {})
-            venues(floor.settings, floor.store, floor.clock)(order.account_id).find(order.id, order.instrument, 0)
+            venues(floor.settings, floor.store, floor.clock, floor.secrets)(order.account_id).find(
+                order.id, order.instrument, 0
+            )

@@ -1,7 +1,7 @@
 """Kraken's words for a refusal.
 
-From the venue's article on API error messages and real answers; it documents no text for a client id that is in use,
-so that one is ours.
+From the venue's article on API error messages and real answers, which is where the text for a client id that is in
+use comes from.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEXTS: Final = {
     Reason.QUANTITY_TOO_SMALL: "EOrder:Order minimum not met",
     Reason.NOTIONAL_TOO_SMALL: "EOrder:Cost minimum not met",
     Reason.INSUFFICIENT_FUNDS: "EOrder:Insufficient funds",
-    Reason.DUPLICATE_CLIENT_ID: "EOrder:cl_ord_id already in use",
+    Reason.DUPLICATE_CLIENT_ID: "EGeneral:Invalid arguments:cl_ord_id not unique",
     Reason.DEADLINE_PASSED: "EService:Deadline elapsed",
     Reason.WOULD_TAKE: "EOrder:Post only order",
     Reason.WOULD_TRIGGER: "EOrder:Invalid price",
