@@ -55,6 +55,7 @@ class Venue:
         self.fills: list[Fill] = []
         self.mode = Mode.ONLINE
         self.skew_ms = 0  # its clock minus everybody else's
+        self.trades_at: Callable[[int], bool] = lambda ms: True  # whether its markets are open then
         self.now_ms = now_ms()
         self._clock = now_ms
         self._at_ms: int | None = None
@@ -196,6 +197,8 @@ class Venue:
                 holder = self.accounts[order.account]
                 if order.terms.expires_ms and order.terms.expires_ms <= self.now_ms:
                     self._end(order, Status.EXPIRED, "its time was over")
+                elif not self.trades_at(self.now_ms):
+                    continue
                 elif order.working:
                     self._work(holder, outside, order, resting=True)
                 else:
@@ -244,6 +247,8 @@ class Venue:
         self.mischief.placed(order)
 
     def _begin(self, holder: Account, outside: Outside, order: Order) -> None:
+        if not self.trades_at(self.now_ms):
+            return  # it waits for the session
         if not order.working:
             if outside.last is not None:
                 self._watch(holder, outside, order)

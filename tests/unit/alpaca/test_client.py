@@ -174,6 +174,7 @@ def test_an_answer_that_trickles_in_takes_no_longer_than_an_answer_may() -> None
         (422, "client_order_id must be unique", "duplicate_client_order_id"),
         (403, "insufficient buying power", "insufficient_funds"),
         (403, "insufficient qty available for order (requested: 3, available: 0)", "insufficient_funds"),
+        (403, "cost basis must be >= minimal amount of order 1", "min_notional"),
         (403, "potential wash trade detected. use complex orders", "wash_trade"),
         (403, "trade denied due to pattern day trading protection", "day_trading"),
         (403, "account is not allowed to short", "short_not_allowed"),
