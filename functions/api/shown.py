@@ -78,6 +78,11 @@ def scopes(context: Context) -> tuple[str, ...]:
     return (FLOOR, *context.settings.portfolios)
 
 
+def warnings(context: Context) -> tuple[str, ...]:
+    """What people should be told wherever they look."""
+    return ()
+
+
 def flow(context: Context) -> FlowPanel:
     return drawn(gather.by_id(context.ports.store, StageHealth, list(STAGES)))
 

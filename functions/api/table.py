@@ -16,7 +16,7 @@ from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import pages, people, policies, reads, sharing, shown, trading, writes
+from functions.api import pages, people, policies, reads, sharing, shown, telegram, trading, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -128,6 +128,9 @@ table.write(
 
 table.get("/", "The page", None, public=True)(pages.page)
 table.get("/assets/{name}", "What the page needs", None, public=True)(pages.asset)
+table.write("POST", "/telegram", "A command from a chat", None, public=True, needs_key=False, raw=True)(
+    telegram.webhook
+)
 table.get("/login", "Log in by a ticket", None, query=a.TicketQuery, public=True)(people.log_in_by_ticket)
 table.get("/files/*", "A file under a signed link", None, query=a.FileQuery, public=True)(pages.blob)
 

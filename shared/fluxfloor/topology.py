@@ -259,7 +259,7 @@ STAGES: dict[str, StageSpec] = {
             public=True,
             blobs_read=("exports/", "simulations/"),
             signs_links=True,
-            secrets=("api-*",),
+            secrets=("api-*", "alerts-telegram"),  # and the bot's token: commands are answered
             databases=("mode", "edge"),
             concurrency=40,
         ),

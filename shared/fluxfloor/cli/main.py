@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from fluxfloor.cli import bench, cerebro, data, demo, emulators, hypotheses, inspect, replay, research, run, simulate
+from fluxfloor.cli import (
+    bench,
+    cerebro,
+    data,
+    demo,
+    emulators,
+    hypotheses,
+    inspect,
+    replay,
+    research,
+    run,
+    simulate,
+    telegram,
+)
 from fluxfloor.errors import FloorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -22,6 +35,7 @@ app.command("cost")(inspect.cost)
 app.command("hypotheses")(hypotheses.hypotheses)
 app.add_typer(data.app, name="data")
 app.add_typer(cerebro.app, name="cerebro")
+app.add_typer(telegram.app, name="telegram")
 for made in (research.backtest, research.sweep, research.walkforward, research.report):
     app.command(made.__name__)(made)
 

@@ -30,6 +30,8 @@ def run(
     loaded = load(settings, {"api": {"public_url": f"http://127.0.0.1:{port}"}})
     logs.configure(loaded.log_level)
     make_secrets(directory / "secrets", tuple(loaded.senders))
+    if loaded.telegram.enabled:
+        _make(directory / "secrets", loaded.telegram.webhook_secret_name, lambda: randomness.token_urlsafe(24))
     floor = Floor(directory, loaded, SystemClock())
     apply_settings(floor.context("api"))
     for stage, job in (("market", "catalog"), ("market", "pull"), ("reconciliation", "sweep")):

@@ -205,6 +205,21 @@ class AlertAck(Document):
     ts_event_ms: UtcMs
 
 
+class TelegramWish(Document):
+    """What a person asked for in a chat and has to confirm by a code; the id is his user id. A new one takes its
+    place."""
+
+    collection: ClassVar[str] = "telegram_wishes"
+    owner: ClassVar[str] = "api"
+
+    chat_id: int
+    name: str
+    args: tuple[str, ...] = ()
+    code: str
+    tries: int = 0
+    expires_ms: UtcMs
+
+
 class LoginGuard(Document):
     """Failed logins of one slice of the network; the id is the slice, of which there is a fixed number."""
 

@@ -1,4 +1,5 @@
-"""Serves an embedded floor over HTTP on this machine: webhooks go to ingestion, everything else to the api."""
+"""Serves an embedded floor over HTTP on this machine: webhooks go to ingestion, everything else to the api; and asks
+Telegram for commands where the settings want that."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from flask import Request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from fluxfloor.local.floor import Floor, respond
+from fluxfloor.local.listening import Listener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,6 +34,7 @@ class LocalServer:
     def __init__(self, floor: Floor, host: str = "127.0.0.1", port: int = 0) -> None:
         self._floor = floor
         self._stopping = threading.Event()
+        self._listener = Listener(floor) if floor.settings.telegram.enabled else None
         self._server: BaseWSGIServer = make_server(host, port, self._application, threaded=True, request_handler=Quiet)
         self.port = int(self._server.server_port)
         self._threads = [
@@ -42,9 +45,13 @@ class LocalServer:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+        if self._listener is not None:
+            self._listener.start()
 
     def stop(self) -> None:
         self._stopping.set()
+        if self._listener is not None:
+            self._listener.stop()
         self._server.shutdown()
         for thread in self._threads:
             thread.join(timeout=10)

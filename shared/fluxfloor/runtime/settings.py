@@ -249,6 +249,23 @@ class ApiSettings(Section):
     poll_ms: int = Field(default=5_000, ge=500)
 
 
+class TelegramSettings(Section):
+    """Commands from a chat. `allowed_users` are Telegram's user ids; nobody else is answered."""
+
+    enabled: bool = False
+    allowed_users: tuple[int, ...] = ()
+    secret_name: str = "alerts-telegram"  # holds the bot's token
+    webhook_secret_name: str = "api-telegram"  # what Telegram proves itself by
+    confirm_s: int = Field(default=60, ge=10, le=600)
+    base_url: str = ""  # another server that speaks the Bot API
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.enabled and not self.allowed_users:
+            raise ValueError("allowed_users is empty: nobody could give a command")
+        return self
+
+
 class Settings(Section):
     mode: Literal["paper", "live"] = "paper"
     live_confirmed: bool = False
@@ -270,6 +287,7 @@ class Settings(Section):
     senders: dict[Ident, SenderSettings] = Field(default_factory=dict)
     alerts: tuple[Channel, ...] = (Channel(kind="log"),)
     api: ApiSettings = ApiSettings()
+    telegram: TelegramSettings = TelegramSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -64,6 +64,7 @@ class Route:
     status: int = 200
     public: bool = False
     needs_key: bool = False
+    raw: bool = False  # the handler reads the body itself: it is another party's, and not ours to be strict about
     problems: tuple[int, ...] = ()
 
     @property

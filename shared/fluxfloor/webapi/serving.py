@@ -76,6 +76,8 @@ def _body(route: Route, call: Call) -> BaseModel:
     if call.method in READING_METHODS:
         return Nothing()
     _bounded(call)
+    if route.raw:
+        return Nothing()
     if route.body is None:
         if call.body.strip():
             raise refusal(422, "this takes no body", "body", "leave the body out")

@@ -47,14 +47,14 @@ class Gate:
 
     def check_password(self, user: str, password: str, expected_user: str) -> bool:
         """Takes as long for an unknown user as for a wrong password."""
-        genuine = verify_password(password, self._secret(PASSWORD_SECRET))
+        genuine = verify_password(password, self.secret(PASSWORD_SECRET))
         return random.compare_digest(user.encode(), expected_user.encode()) and genuine
 
     def issue(self, user: str, minutes: int) -> tuple[str, int]:
         """A session token and when it expires."""
         expires_ms = self._clock.now_ms() + minutes * 60_000
         payload = {"user": user, "expires_ms": expires_ms, "password": self._password_mark()}
-        return str(_signer(self._secret(KEY_SECRET), "session").dumps(payload)), expires_ms
+        return str(_signer(self.secret(KEY_SECRET), "session").dumps(payload)), expires_ms
 
     def read(self, call: Call) -> Session | None:
         """The caller's session, from the header or else the cookie; None if there is none that is good."""
@@ -64,7 +64,7 @@ class Gate:
         return self._session(call.cookies.get(self.cookie_name, ""), by_cookie=True)
 
     def _session(self, token: str, by_cookie: bool) -> Session | None:
-        payload = _loads(self._secret(KEY_SECRET), "session", token)
+        payload = _loads(self.secret(KEY_SECRET), "session", token)
         if payload is None or payload["expires_ms"] <= self._clock.now_ms():
             return None
         if payload["password"] != self._password_mark():
@@ -74,7 +74,7 @@ class Gate:
     def read_ticket(self, ticket: str) -> tuple[str, str] | None:
         """The user and the ticket's own id; None if it is not ours or too old. That it is used once, the caller sees
         to: it takes a claim on the id."""
-        payload = _loads(self._secret(KEY_SECRET), "ticket", ticket)
+        payload = _loads(self.secret(KEY_SECRET), "ticket", ticket)
         if payload is None or payload["expires_ms"] <= self._clock.now_ms():
             return None
         return payload["user"], payload["id"]
@@ -93,7 +93,8 @@ class Gate:
 
     # --- secrets -------------------------------------------------------------------------------------------------
 
-    def _secret(self, name: str) -> str:
+    def secret(self, name: str) -> str:
+        """Kept for a minute."""
         now_ms = self._clock.now_ms()
         kept = self._kept.get(name)
         if kept is None or now_ms - kept[0] >= KEEP_SECRETS_MS:
@@ -102,7 +103,7 @@ class Gate:
         return kept[1]
 
     def _password_mark(self) -> str:
-        return digest("password", self._secret(PASSWORD_SECRET), size=6)
+        return digest("password", self.secret(PASSWORD_SECRET), size=6)
 
 
 def written_elsewhere(call: Call, session: Session) -> bool:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import httpx
+import orjson
 
 from fluxfloor.errors import Misconfigured, Poison, RetryLater, Throttled
 
@@ -34,19 +35,36 @@ for _name in ("httpx", "httpcore"):
 
 def post(who: str, url: str, payload: dict[str, Any], headers: dict[str, str] | None = None) -> None:
     """Returns if the answer is a 2xx. Raises Throttled, RetryLater, Misconfigured or Poison."""
+    _asked(who, url, payload, headers or {}, TIMEOUT_S, 0)
+
+
+def call(who: str, url: str, payload: dict[str, Any], wait_s: float, most_bytes: int) -> Any:
+    """The same, and the answer's JSON, None where it is none. `wait_s`: how long the server may hold it back."""
+    answer = _asked(who, url, payload, {}, TIMEOUT_S + wait_s, most_bytes)
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _asked(
+    who: str, url: str, payload: dict[str, Any], headers: dict[str, str], timeout_s: float, most_bytes: int
+) -> bytes:
     try:
         with (
-            httpx.Client(timeout=TIMEOUT_S, verify=_trust()) as client,
+            httpx.Client(timeout=timeout_s, verify=_trust()) as client,
             client.stream("POST", url, json=payload, headers=headers) as response,
         ):
             status, retry_after_s = response.status_code, _retry_after_s(response)
+            answer = _read(response, most_bytes) if most_bytes and 200 <= status < 300 else b""
             if status == 429 and not retry_after_s:
-                retry_after_s = _telegram_patience_s(_read(response))
+                retry_after_s = _telegram_patience_s(_read(response, MAX_ANSWER))
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise Misconfigured(f"{who}: the address is not one") from None
     except (httpx.HTTPError, httpx.StreamError) as problem:
         raise RetryLater(f"{who}: {type(problem).__name__}") from None
     _judge(who, status, retry_after_s)
+    return answer
 
 
 @cache
@@ -67,12 +85,12 @@ def _judge(who: str, status: int, retry_after_s: float | None) -> None:
     raise Poison(f"{who} answered {status}: it does not take this message")
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read(response: httpx.Response, most_bytes: int) -> bytes:
     """The answer, as far as it comes in time and is not too long."""
     until, found = time.monotonic() + TIMEOUT_S, bytearray()
     for piece in response.iter_bytes():
         found += piece
-        if len(found) > MAX_ANSWER or time.monotonic() > until:
+        if len(found) > most_bytes or time.monotonic() > until:
             break
     return bytes(found)
 
