@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fluxfloor.adapters.venues.ccxt_trading import CcxtVenue
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType, TimeInForce
@@ -98,6 +97,11 @@ def at(room: VenueRoom) -> Door:
     return Door(room, room.rules, room.clock.now_ms())
 
 
+def must_drop_late_placements(room: VenueRoom) -> None:
+    if not room.venue.capabilities.placement_expiry_ms:
+        pytest.skip("this venue promises no expiry of placements: its ids are for ever instead")
+
+
 def placed_at_venue(room: VenueRoom) -> int:
     return len(room.desk.venue.orders)
 
@@ -111,8 +115,9 @@ def test_a_market_order_fills_and_its_fill_is_exact(door: Door) -> None:
     order = door.found(an_id(1))
     assert order.state is OrderState.FILLED
     assert order.filled == sum(fill.quantity for fill in order.fills) == D("0.01")
-    assert all(fill.price > 0 and fill.fee > 0 and fill.fee_currency for fill in order.fills)
-    assert (order.symbol, order.side) == ("BTC/USDT", Side.BUY)
+    assert all(fill.price > 0 and fill.fee_currency for fill in order.fills)
+    assert all((fill.fee > 0) == (door.rules.taker_fee > 0) for fill in order.fills)
+    assert (order.symbol, order.side) == (door.rules.symbol, Side.BUY)
 
 
 def test_a_resting_order_is_found_open_and_cancelled(door: Door) -> None:
@@ -203,7 +208,7 @@ def test_the_books_show_what_is_open(door: Door) -> None:
     open_now = door.books().orders
     assert open_now is not None
     assert [(order.client_order_id, order.symbol, order.side) for order in open_now] == [
-        (an_id(1), "BTC/USDT", Side.BUY)
+        (an_id(1), door.rules.symbol, Side.BUY)
     ]
 
 
@@ -245,6 +250,7 @@ def test_never_arrived_is_unknown_and_not_found(room: VenueRoom, at: Door) -> No
 
 
 def test_what_arrives_after_its_deadline_is_dropped(room: VenueRoom, at: Door) -> None:
+    must_drop_late_placements(room)
     room.fault(FaultKind.LATE, "place", delay_ms=11_000)
     with pytest.raises(OutcomeUnknown):
         at.place(an_id(1))
@@ -255,6 +261,7 @@ def test_what_arrives_after_its_deadline_is_dropped(room: VenueRoom, at: Door) -
 
 @pytest.mark.parametrize("skew_ms", [-5_000, 5_000])
 def test_a_venue_whose_clock_is_off_takes_orders_and_drops_late_ones(room: VenueRoom, at: Door, skew_ms: int) -> None:
+    must_drop_late_placements(room)
     room.desk.venue.skew_ms = skew_ms
     assert abs(at.venue.clock_offset_ms() - skew_ms) <= 1_000
     at.place(an_id(1))
@@ -268,6 +275,7 @@ def test_a_venue_whose_clock_is_off_takes_orders_and_drops_late_ones(room: Venue
 
 def test_a_clock_that_goes_off_is_measured_again(room: VenueRoom, at: Door) -> None:
     """Within the five minutes that a measurement is good for, too: the venue has not taken an order, so it is asked."""
+    must_drop_late_placements(room)
     at.place(an_id(1))
     room.desk.venue.skew_ms = 30_000
     with pytest.raises((VenueRefused, OutcomeUnknown)) as problem:
@@ -276,6 +284,19 @@ def test_a_clock_that_goes_off_is_measured_again(room: VenueRoom, at: Door) -> N
     at.place(an_id(3))
     assert at.found(an_id(3)).state is OrderState.FILLED
     assert placed_at_venue(room) == 2
+
+
+def test_what_arrives_late_under_an_id_for_ever_never_doubles(room: VenueRoom, at: Door) -> None:
+    if not room.venue.capabilities.permanent_client_ids:
+        pytest.skip("this venue takes an ended order's id again: it drops late placements instead")
+    room.fault(FaultKind.LATE, "place", delay_ms=60_000)
+    with pytest.raises(OutcomeUnknown):
+        at.place(an_id(1))
+    assert at.find(an_id(1)) is None
+    at.place(an_id(1))
+    at.later(61_000)
+    assert at.found(an_id(1)).filled == D("0.01")
+    assert placed_at_venue(room) == 1
 
 
 def test_a_server_error_is_unknown_whether_or_not_it_acted(room: VenueRoom, at: Door) -> None:
@@ -383,6 +404,8 @@ def test_a_partial_fill_is_one(room: VenueRoom, at: Door) -> None:
 
 
 def test_what_ioc_leaves_over_is_no_longer_open(room: VenueRoom, at: Door) -> None:
+    if room.name == "alpaca":
+        pytest.skip("there a fraction of a share is for the day: test_alpaca_venue has it with whole ones")
     room.quote("60000", "60000.1", size="0.004")
     at.limit(an_id(1), "60000.1", time_in_force=TimeInForce.IOC)
     order = at.found(an_id(1))
@@ -391,6 +414,8 @@ def test_what_ioc_leaves_over_is_no_longer_open(room: VenueRoom, at: Door) -> No
 
 
 def test_post_only_never_takes(room: VenueRoom, at: Door) -> None:
+    if not room.venue.capabilities.post_only:
+        pytest.skip("this venue has no such orders")
     with pytest.raises(VenueRefused) as refusal:
         at.limit(an_id(1), "60001", post_only=True)
     assert refusal.value.code == "post_only"
@@ -424,10 +449,12 @@ def test_cancelling_what_is_gone_is_refused(room: VenueRoom, at: Door) -> None:
 def test_money_that_comes_and_goes_is_among_the_books(room: VenueRoom, at: Door) -> None:
     room.later(1_000)
     since_ms = room.clock.now_ms()
-    room.desk.venue.transfer("main", "USDT", D("250"))
-    room.desk.venue.transfer("main", "USDT", D("-100"), fee=D("1.5"))
+    money = room.rules.quote
+    room.desk.venue.transfer("main", money, D("250"))
+    room.desk.venue.transfer("main", money, D("-100"), fee=D("1.5"))
     moved = {(row.kind, row.currency, row.amount, row.fee) for row in at.venue.books(since_ms).transfers}
-    assert moved == {("deposit", "USDT", D(250), D(0)), ("withdrawal", "USDT", D("-101.5"), D("1.5"))}
+    told = D(0) if room.name == "alpaca" else D("1.5")  # which only says what it came to
+    assert moved == {("deposit", money, D(250), D(0)), ("withdrawal", money, D("-101.5"), told)}
 
 
 def test_many_fills_are_all_told(room: VenueRoom, at: Door) -> None:
@@ -444,15 +471,18 @@ def generous(room: VenueRoom) -> Any:
 
 
 def test_a_trade_made_by_hand_is_told_too(room: VenueRoom, at: Door) -> None:
-    room.desk.venue.place("main", Terms("BTC/USDT", Side.SELL, quantity=D("0.2"), by_hand=True))
+    room.desk.venue.place("main", Terms(room.rules.symbol, Side.SELL, quantity=D("0.2"), by_hand=True))
     (row,) = at.books().fills
-    assert (row.fill.quantity, row.side, row.symbol) == (D("0.2"), Side.SELL, "BTC/USDT")
+    assert (row.fill.quantity, row.side, row.symbol) == (D("0.2"), Side.SELL, room.rules.symbol)
 
 
 def test_what_this_venue_can_not_do_is_refused_before_anything_is_sent(room: VenueRoom, at: Door) -> None:
+    able = room.venue.capabilities
+    takes_days = TimeInForce.DAY in able.time_in_force
+    wish: dict[str, Any] = {"post_only": True} if takes_days else {"time_in_force": TimeInForce.DAY}
     with pytest.raises(VenueRefused) as refusal:
-        at.limit(an_id(1), "50000", time_in_force=TimeInForce.DAY)
-    assert refusal.value.code == "time_in_force"
+        at.limit(an_id(1), "50000", **wish)
+    assert refusal.value.code == ("post_only" if takes_days else "time_in_force")
     assert placed_at_venue(room) == 0
 
 
@@ -469,13 +499,12 @@ def test_each_key_does_its_own(room: VenueRoom) -> None:
     def no_key() -> Any:
         raise Misconfigured("accounts.main: nothing here may trade on it")
 
-    common: dict[str, Any] = {"base_url": room.server.base_url, "sandbox": True, "sleep": room.sleep}
-    reconciles = CcxtVenue(room.name, room.clock, no_key, keys("looking"), symbols=("BTC/USDT",), **common)
+    reconciles = room.adapter(no_key, keys("looking"))
     reconciles.books(0)
     assert asked == ["looking"]
     with pytest.raises(Misconfigured, match="nothing here may trade"):
         reconciles.place(room.placement(an_id(1)))
-    executes = CcxtVenue(room.name, room.clock, keys("trading"), no_key, **common)
+    executes = room.adapter(keys("trading"), no_key)
     executes.place(room.placement(an_id(1)))
     executes.find(an_id(1), room.rules, room.clock.now_ms())
     assert asked == ["looking", "trading"]

@@ -64,7 +64,7 @@ def test_a_limit_order_rests_binds_money_and_can_be_taken_back(room: AlpacaRoom)
     assert found(room).state is OrderState.CANCELLED
     with pytest.raises(VenueRefused) as told:
         room.adapter.cancel(placed, AAPL)
-    assert told.value.code == "not_cancelable"
+    assert told.value.code == "unknown_order"
 
 
 def test_an_order_that_fills_in_parts_shows_each_of_them(room: AlpacaRoom) -> None:
@@ -224,7 +224,7 @@ def test_a_key_that_may_only_look_places_nothing(room: AlpacaRoom) -> None:
     only = room.another(LOOKING, LOOKING)
     with pytest.raises(VenueRefused) as told:
         only.place(room.wish())
-    assert (told.value.code, room.venue.orders) == ("unauthorized", [])
+    assert (told.value.code, room.venue.orders) == ("permission", [])
 
 
 def test_a_wrong_key_is_told_as_such(room: AlpacaRoom) -> None:
@@ -232,7 +232,7 @@ def test_a_wrong_key_is_told_as_such(room: AlpacaRoom) -> None:
         room.another(TRADING, Keys("PK-LOOK", "another-secret")).books(0)
     with pytest.raises(VenueRefused) as told:
         room.another(Keys("PK-NOBODY", "x" * 20), LOOKING).place(room.wish())
-    assert told.value.code == "unauthorized"
+    assert told.value.code == "permission"
 
 
 # --- bad days ----------------------------------------------------------------------------------------------------

@@ -78,8 +78,9 @@ CAPABILITIES: dict[str, Capabilities] = {
         shorts=True,  # docs/margin-and-short-selling; each instrument says whether
         sandbox=True,  # docs/paper-trading
         locks_balance=True,  # docs/orders-at-alpaca: "insufficient qty available for order"
-        requests_per_minute=200,  # docs/usage-limits-api-calls
+        requests_per_minute=140,  # docs/usage-limits-api-calls: 200 in a minute, with those that may come at once
         reserved_for_cancels=20,
+        burst=60,
     ),
     # docs.kraken.com/api/docs/…
     "kraken": Capabilities(

@@ -83,7 +83,14 @@ def test_a_fraction_of_a_share_is_for_the_day() -> None:
     assert orders.order_body(wish(quantity=Decimal("0.5")))["time_in_force"] == "day"
 
 
-@pytest.mark.parametrize("terms", [{"order_type": OrderType.TAKE_PROFIT}, {"post_only": True}])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"order_type": OrderType.TAKE_PROFIT},
+        {"post_only": True},
+        {"quantity": Decimal("0.5"), "time_in_force": TimeInForce.IOC},
+    ],
+)
 def test_what_alpaca_does_not_take_is_refused_before_it_is_sent(terms: dict[str, Any]) -> None:
     with pytest.raises(VenueRefused):
         orders.order_body(wish(**terms))

@@ -156,13 +156,13 @@ def test_a_cancel_without_the_venues_id_finds_it_first(room: Room) -> None:
 def test_a_cancel_of_what_is_not_there_is_refused(room: Room) -> None:
     with pytest.raises(VenueRefused) as told:
         room.venue.cancel(VenueOrder("abc", "", OrderState.OPEN), AAPL)
-    assert (told.value.code, room.server.count("DELETE")) == ("not_found", 0)
+    assert (told.value.code, room.server.count("DELETE")) == ("unknown_order", 0)
 
 
 @pytest.mark.parametrize(
     ("say", "error", "code"),
     [
-        (Say({"code": 42210000, "message": 'order is already in "filled" state'}, 422), VenueRefused, "not_cancelable"),
+        (Say({"code": 42210000, "message": 'order is already in "filled" state'}, 422), VenueRefused, "unknown_order"),
         (Say(cut=True), OutcomeUnknown, ""),
         (Say({"message": "failed"}, 500), OutcomeUnknown, ""),
     ],

@@ -20,7 +20,7 @@ from fluxfloor.adapters.venues.budget import Purpose
 from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import Fill
-from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.contracts.venues import CAPABILITIES, Capabilities
 from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
 from fluxfloor.ports import Clock, Placement, VenueBooks, VenueOrder
 
@@ -39,19 +39,22 @@ class AlpacaVenue:
     the books; Alpaca has no keys that may only look, so both may be the same.
 
     `sandbox` is Alpaca's paper trading, `base_url` another address that speaks both its interfaces, `feed` whose quotes
-    are taken ("iex", or "sip" for all exchanges with a subscription).
+    are taken ("iex", or "sip" for all exchanges with a subscription). `capabilities` overrides the matrix' row, for an
+    account that is granted more requests.
     """
-
-    capabilities = CAPABILITIES["alpaca"]
 
     def __init__(
         self, clock: Clock, trading: Callable[[], Keys], looking: Callable[[], Keys], *, sandbox: bool,
         base_url: str = "", feed: str = "iex", sleep: Callable[[float], None] = time.sleep, answer_s: float = 10.0,
+        capabilities: Capabilities | None = None,
     ) -> None:  # fmt: skip
+        self.capabilities = capabilities or CAPABILITIES["alpaca"]
         self._clock = clock
         self._keys = {"trading": trading, "looking": looking}
         self._addresses = {"orders": base_url or (PAPER if sandbox else LIVE), "data": base_url or DATA}
-        self._budgets = {name: budget_of(clock) for name in self._addresses}  # of the account, whatever the key
+        self._budgets = {
+            name: budget_of(clock, self.capabilities) for name in self._addresses
+        }  # of the account, whatever the key
         self._feed = feed
         self._patience: dict[str, Any] = {"sleep": sleep, "answer_s": answer_s}
         self._clients: dict[tuple[str, str], AlpacaClient] = {}
@@ -92,7 +95,7 @@ class AlpacaVenue:
         if not order_id:
             row = self._by_client_id(order.client_order_id)
             if row is None:
-                raise VenueRefused(f"alpaca shows no order {order.client_order_id}", code="not_found")
+                raise VenueRefused(f"alpaca shows no order {order.client_order_id}", code="unknown_order")
             order_id = text(row, "id")
         self._to("orders").write("DELETE", f"/v2/orders/{order_id}", None, Purpose.CANCEL)
 
@@ -119,18 +122,20 @@ class AlpacaVenue:
 
     def _fills_of(self, rows: list[Row]) -> tuple[Fill, ...]:
         """All fills of one order, read only where it has any. Activities can't be asked for by order."""
-        open_quantity = sum((number(row, "filled_qty") for row in rows), Decimal(0))
-        if not open_quantity:
+        left = sum((number(row, "filled_qty") for row in rows), Decimal(0))
+        if not left:
             return ()
-        ids, found = {text(row, "id") for row in rows}, []
+        ids, found = {text(row, "id") for row in rows}, dict[str, Fill]()
         since_ms = orders.time_ms(text(rows[0], "submitted_at")) - SLACK_MS
         for row in _activities(self._to("orders"), since_ms, "FILL", purpose=Purpose.CANCEL):
-            if row.get("order_id") in ids:
-                found.append(orders.fill_of(row))
-                open_quantity -= found[-1].quantity
-                if open_quantity <= 0:
-                    break
-        return tuple(found)
+            if row.get("order_id") not in ids or row.get("id") in found:
+                continue
+            fill = orders.fill_of(row)
+            found[fill.trade_id] = fill
+            left -= fill.quantity
+            if left <= 0:
+                break
+        return tuple(found.values())
 
     def books(self, since_ms: int) -> VenueBooks:
         """Balances between two looks at the activities that show the same ones: no fill came in between."""
@@ -140,8 +145,8 @@ class AlpacaVenue:
             account, positions = _document(client, "/v2/account"), _rows(client, "/v2/positions")
             news = list(_activities(client, from_ms, after_id=text(seen[-1], "id") if seen else ""))
             if not news:
-                inside = [row for row in seen if orders.happened_ms(row) >= since_ms]
-                return self._booked(client, account, positions, inside)
+                inside = {text(row, "id"): row for row in seen if orders.happened_ms(row) >= since_ms}
+                return self._booked(client, account, positions, list(inside.values()))
             seen += news
         raise RetryLater("alpaca's account changes faster than it can be read")
 

@@ -23,7 +23,7 @@ import httpx
 from fluxfloor.adapters.venues.alpaca_refusals import refusal_of, told
 from fluxfloor.adapters.venues.budget import Budget, Purpose
 from fluxfloor.adapters.venues.keys import Keys
-from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.contracts.venues import CAPABILITIES, Capabilities
 from fluxfloor.errors import Misconfigured, OutcomeUnknown, RetryLater, Throttled, VenueRefused
 from fluxfloor.ports import Clock
 
@@ -90,11 +90,14 @@ class AlpacaClient:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def write(self, method: str, path: str, body: dict[str, Any] | None, purpose: Purpose) -> Any:
-        """Sent once. Raises VenueRefused where Alpaca is known not to have acted, else OutcomeUnknown."""
+        """Sent once. Raises VenueRefused where Alpaca is known not to have acted, Throttled for a cancel that our own
+        budget has no room for, else OutcomeUnknown."""
         what = f"alpaca {method} {path}"
         try:
             answer = self._ask(method, path, None, body, purpose)
         except Throttled as problem:
+            if purpose is Purpose.CANCEL:
+                raise
             raise VenueRefused(f"{what}: {problem}", code="throttled", retryable=True) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as problem:
             raise VenueRefused(f"{what}: {type(problem).__name__}", code="unreachable", retryable=True) from None
@@ -175,12 +178,9 @@ def _without(keys: Keys, raw: bytes) -> bytes:
     return raw
 
 
-def budget_of(clock: Clock) -> Budget:
-    """docs/usage-limits-api-calls, docs/about-market-data-api: trading and data are counted apart, by the minute. What
-    waits and what comes in a minute add up to no more than that."""
-    can = CAPABILITIES["alpaca"]
-    burst = 3 * can.reserved_for_cancels
-    return Budget(clock, can.requests_per_minute - burst, can.reserved_for_cancels, burst)
+def budget_of(clock: Clock, can: Capabilities = CAPABILITIES["alpaca"]) -> Budget:
+    """Trading and market data are counted apart: docs/about-market-data-api."""
+    return Budget(clock, can.requests_per_minute, can.reserved_for_cancels, can.burst)
 
 
 @cache

@@ -46,11 +46,12 @@ def order_body(placement: Placement) -> dict[str, Any]:
     kind, lasts = TYPES.get(placement.order_type), TIMES.get(placement.time_in_force)
     if kind is None:
         raise VenueRefused(f"alpaca takes no {placement.order_type} orders", code="order_type")
-    if lasts is None or placement.post_only:
-        wanted = "post-only" if placement.post_only else placement.time_in_force
-        raise VenueRefused(f"alpaca takes no {wanted} orders", code="time_in_force")
-    if placement.quantity % 1:
+    if placement.post_only:
+        raise VenueRefused("alpaca takes no post-only orders", code="post_only")
+    if placement.quantity % 1 and lasts == TIMES[TimeInForce.GTC]:
         lasts = TIMES[TimeInForce.DAY]  # docs/fractional-trading: a fraction of a share is for the day only
+    if lasts is None or (placement.quantity % 1 and lasts != TIMES[TimeInForce.DAY]):
+        raise VenueRefused(f"alpaca takes no {placement.time_in_force} order of this kind", code="time_in_force")
     prices = {
         "limit_price": placement.limit_price if placement.order_type in _LIMITED else None,
         "stop_price": placement.trigger_price if placement.order_type in _TRIGGERED else None,

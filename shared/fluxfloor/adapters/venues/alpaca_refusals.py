@@ -22,13 +22,13 @@ SENTENCES: Final = tuple(
         (r"stop price must be", "would_trigger"),
         (r"not fractionable|fractional|whole number|integer", "lot_size"),
         (r"qty must be|quantity must be|notional", "min_quantity"),
-        (r"not (active|tradable|found)|could not find asset|invalid symbol", "not_tradable"),
-        (r"\bforbidden|unauthorized", "unauthorized"),
+        (r"not (active|tradable|found)|could not find asset|invalid symbol", "market"),
+        (r"\bforbidden|unauthorized", "permission"),
         (r"blocked|suspended|not authorized to trade|account.*restricted", "account_blocked"),
-        (r"not cancell?able|already in .*state|order is (already )?(filled|cancell?ed)", "not_cancelable"),
+        (r"not cancell?able|already in .*state|order is (already )?(filled|cancell?ed)", "unknown_order"),
     )
 )
-BY_STATUS: Final = {401: "unauthorized", 404: "not_found"}
+BY_STATUS: Final = {401: "permission", 404: "unknown_order"}
 _LONGEST = 300
 
 
@@ -38,7 +38,7 @@ def refusal_of(what: str, status: int, document: Any) -> VenueRefused | None:
         return None
     sentence = told(document)
     code = BY_STATUS.get(status) or next((code for seen, code in SENTENCES if seen.search(sentence)), "")
-    return VenueRefused(f"{what} answered {status}: {sentence}", code=code or "venue_refused")
+    return VenueRefused(f"{what} answered {status}: {sentence}", code=code or "rejected")
 
 
 def told(document: Any) -> str:

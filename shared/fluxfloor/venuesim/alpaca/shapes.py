@@ -17,7 +17,7 @@ from fluxfloor.venuesim.orders import Entry, Fill, Kind, Order, Status
 from fluxfloor.venuesim.outside import Outside
 
 Row = dict[str, Any]
-_ORDERS, _FILLS, _ENTRIES, _ASSETS = 0x0D, 0xF1, 0xE7, 0xA5
+_ORDERS, _CLIENTS, _FILLS, _ENTRIES, _ASSETS = 0x0D, 0xC1, 0xF1, 0xE7, 0xA5
 _ACTIVITIES: Final = {
     "deposit": "CSD", "withdrawal": "CSW", "transfer": "JNLC", "reward": "DIV", "interest": "INT", "fee": "FEE",
 }  # fmt: skip
@@ -49,7 +49,8 @@ def order(order: Order, is_open: bool) -> Row:
     base = terms.symbol.partition("/")[0]
     ended, price = moment(order.ended_ms), None if terms.kind.trails else terms.limit
     row: Row = {
-        "id": order_id(order.number), "client_order_id": terms.client_id, "created_at": moment(order.created_ms),
+        "id": order_id(order.number), "client_order_id": terms.client_id or an_id(_CLIENTS, order.number),
+        "created_at": moment(order.created_ms),
         "updated_at": ended or moment(order.created_ms), "submitted_at": moment(order.created_ms), "replaced_by": None,
         "replaces": None, "replaced_at": None, "failed_at": None, "asset_id": asset_id(base), "symbol": base,
         "asset_class": "us_equity", "notional": None, "qty": canonical(order.quantity),
