@@ -22,7 +22,7 @@ D = Decimal
 
 @pytest.fixture
 def binance() -> Iterator[VenueRoom]:
-    with venue_room("binance", lot=D("0.00001")) as room:
+    with venue_room("binance", lot="0.00001") as room:
         yield room
 
 
@@ -67,7 +67,7 @@ def test_a_market_order_is_filled_and_the_fee_comes_off_what_it_brings(binance: 
 
 
 def test_fees_are_taken_in_a_third_currency_while_there_is_some() -> None:
-    with venue_room("binance", lot=D("0.00001"), fee_currency="BNB") as room:
+    with venue_room("binance", lot="0.00001", fee_currency="BNB") as room:
         room.venue.outside["BNB/USDT"] = Outside(Market("BNB/USDT", D("0.01"), D("0.001")))
         room.venue.quote("BNB/USDT", D(600), D(600))
         room.venue.transfer("main", "BNB", D("0.002"))

@@ -60,10 +60,10 @@ def _markets(lot: D) -> list[Market]:
 
 
 @contextmanager
-def venue_room(name: str, lot: D = D("0.00000001"), fee_currency: str = "") -> Iterator[VenueRoom]:
+def venue_room(name: str, lot: str = "0.00000001", fee_currency: str = "") -> Iterator[VenueRoom]:
     """Three markets with a quote each and no end to their sizes. The books are looked at in the end."""
     facade, rules = _FACADES[name]
-    venue = Venue(_markets(lot), now_ms, rules)
+    venue = Venue(_markets(D(lot)), now_ms, rules)
     desk = Desk.of(venue)
     venue.open_account("main", {"USDT": D(10_000), "BTC": D(1), "USD": D(1_000)}, fee_currency)
     desk.keys.add(ApiKey("key", secret("trade"), "main"))

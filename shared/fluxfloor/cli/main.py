@@ -19,6 +19,7 @@ from fluxfloor.cli import (
     run,
     simulate,
     telegram,
+    venue,
 )
 from fluxfloor.errors import FloorError
 
@@ -29,6 +30,7 @@ app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("emulators")(emulators.emulators)
+app.command("venue-simulator")(venue.venue_simulator)
 app.command("topology")(inspect.topology)
 app.command("why")(inspect.why)
 app.command("cost")(inspect.cost)

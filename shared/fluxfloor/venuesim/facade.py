@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl
 
 from fluxfloor.venuesim.faults import Faults
@@ -62,6 +62,6 @@ class Facade(Protocol):
     """Answers every request of its venue, refusals in the venue's own words. NoAnswer and Broken pass through to the
     server. It is called by one thread at a time."""
 
-    name: str
+    name: ClassVar[str]
 
     def handle(self, request: Request) -> Response: ...

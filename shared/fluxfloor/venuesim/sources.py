@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Protocol
 
-from fluxfloor.contracts.instruments import Candle
 from fluxfloor.venuesim.markets import Market, Quote
 from fluxfloor.venuesim.tape import MINUTE_MS, Print
 
@@ -85,18 +85,19 @@ class Walk:
 
 def quotes_of(
     market: Market,
-    bars: Sequence[Candle],
+    bars: Iterable[Sequence[float]],
     step_ms: int,
     spread: Decimal = Decimal("0.0002"),
     size: Decimal | None = None,
 ) -> list[Quote]:
-    """Four quotes of each bar, for `Played`: its open, its two ends (the one it leaves again first) and its close."""
+    """Four quotes of each bar (open_ms, open, high, low, close, …), for `Played`: its open, its two ends (the one it
+    leaves again first) and its close."""
     made = []
-    for bar in bars:
-        ends = (bar.low, bar.high) if bar.close >= bar.open else (bar.high, bar.low)
+    for open_ms, begin, high, low, close, *_ in bars:
+        ends = (low, high) if close >= begin else (high, low)
         times = (0, step_ms // 4, step_ms // 2, step_ms - 1)
-        for offset, value in zip(times, (bar.open, *ends, bar.close), strict=True):
-            made.append(_quote(market, value, bar.open_ms + offset, spread, size))
+        for offset, value in zip(times, (begin, *ends, close), strict=True):
+            made.append(_quote(market, value, int(open_ms) + offset, spread, size))
     return made
 
 
@@ -105,3 +106,11 @@ def _quote(market: Market, value: float, ts_ms: int, spread: Decimal, size: Deci
     half = max(1, int(middle * spread) // 2)
     half = min(half, middle - 1)
     return Quote((middle - half) * market.tick, (middle + half) * market.tick, ts_ms, size, size, middle * market.tick)
+
+
+def shifted(quotes: Sequence[Quote], start_ms: int, pace: float) -> list[Quote]:
+    """The same quotes from `start_ms` on, `pace` times as fast."""
+    if not quotes:
+        return []
+    first_ms = quotes[0].ts_ms
+    return [replace(quote, ts_ms=start_ms + int((quote.ts_ms - first_ms) / pace)) for quote in quotes]

@@ -287,14 +287,17 @@ class Venue:
             return False
         share = Decimal(1) if order.terms.time_in_force is TimeInForce.FOK else self.mischief.share(order)
         wanted = order.left if share >= 1 else down_to(order.left * share, market.lot)
-        for price, part in take(market, quote, side, wanted, outside.taken[side], order.limit):
-            at = order.limit if maker and order.limit is not None else price
-            done = self._clerk.trade(holder, market, order, at, part, maker, self.now_ms, len(self.fills) + 1)
-            if done is None:
+        got = take(market, quote, side, wanted, outside.taken[side], order.limit)
+        if maker and order.limit is not None and got:  # whoever comes to a resting order takes it at its price
+            got = [(order.limit, sum((part for _, part in got), ZERO))]
+        for price, part in got:
+            done = self._clerk.trade(holder, market, order, price, part, maker, self.now_ms, len(self.fills) + 1)
+            if done is not None:
+                outside.took(side, done.quantity)
+                self._record(holder, order, done)
+            if done is None or done.quantity < part:
                 self._end(order, Status.CANCELLED, "insufficient funds")
                 return False
-            outside.took(side, done.quantity)
-            self._record(holder, order, done)
         return share < 1
 
     def _record(self, holder: Account, order: Order, fill: Fill) -> None:
