@@ -60,6 +60,15 @@ def test_binance_with_a_key_that_looks_and_markets_from_bars_and_by_hand(tmp_pat
         assert 98 < client.fetch_ticker("SOL/EUR")["last"] < 150
 
 
+def test_alpaca_is_simulated_too_and_keeps_count_of_requests() -> None:
+    with simulator("--venue", "alpaca", "--account", "main:KEY:SECRET", "--throttle") as url:
+        headers = {"APCA-API-KEY-ID": "KEY", "APCA-API-SECRET-KEY": "SECRET"}
+        with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+            assert client.get("/v2/account").json()["cash"].startswith("10000")
+            statuses = [client.get("/v2/clock").status_code for _ in range(220)]
+    assert set(statuses) == {200, 429}
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -15,15 +15,22 @@ from fluxfloor.cli import show
 from fluxfloor.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from fluxfloor.venuesim.budgets import Budget
     from fluxfloor.venuesim.facade import Desk, Facade
     from fluxfloor.venuesim.markets import Market
     from fluxfloor.venuesim.rules import Rules
 
-LOTS = {"kraken": "0.00000001", "binance": "0.00001"}
+SIZES = {  # lot, least quantity, least notional, where nobody says otherwise
+    "kraken": ("0.00000001", "0.00005", "0.5"),
+    "binance": ("0.00001", "0.00001", "5"),
+    "alpaca": ("1", "1", "0"),
+}
+USUAL = {"kraken": ("BTC/USDT=60000", "USDT=10000"), "binance": ("BTC/USDT=60000", "USDT=10000"),
+         "alpaca": ("SPY/USD=500", "USD=10000")}  # fmt: skip
 
 
 def venue_simulator(
-    venue: Annotated[str, typer.Option(help="Whose REST it speaks: kraken or binance.")] = "kraken",
+    venue: Annotated[str, typer.Option(help="Whose REST it speaks: kraken, binance or alpaca.")] = "kraken",
     port: Annotated[int, typer.Option(help="Where it listens; 0 takes a free one.")] = 9100,
     host: Annotated[str, typer.Option(help="Anything but loopback lets others trade there.")] = "127.0.0.1",
     account: Annotated[
@@ -41,6 +48,7 @@ def venue_simulator(
     pace: Annotated[float, typer.Option(help="How many seconds of the bars pass in one.")] = 60.0,
     volatility: Annotated[float, typer.Option(help="Of a walk: standard deviation of a second's move.")] = 0.0002,
     size: Annotated[str, typer.Option(help="What each level of the book offers; nothing: no end.")] = "",
+    throttle: Annotated[bool, typer.Option(help="Keep count of requests as the venue does.")] = False,
     seed: Annotated[int, typer.Option(help="Of walks and faults.")] = 1,
 ) -> None:
     """A fake venue: real REST, signatures, fees and books, faults on request. State at /_sim/state."""
@@ -48,7 +56,8 @@ def venue_simulator(
 
     desk, facade = _open(venue, seed)
     made = _Opening(desk, venue, Decimal(size) if size else None)
-    made.walks(walk or (() if quote or bars else ("BTC/USDT=60000",)), volatility, seed)
+    desk.gateway.budget = _budget(venue) if throttle else None
+    made.walks(walk or (() if quote or bars else USUAL[venue][:1]), volatility, seed)
     made.quotes(quote or ())
     made.bars(bars or (), pace)
     made.accounts(account or (), query_key or (), deposit or ())
@@ -67,7 +76,7 @@ def now_ms() -> int:
 
 
 def _open(venue: str, seed: int) -> tuple[Desk, Facade]:
-    from fluxfloor.venuesim import binance, kraken
+    from fluxfloor.venuesim import alpaca, binance, kraken
     from fluxfloor.venuesim.facade import Desk
     from fluxfloor.venuesim.faults import Faults
     from fluxfloor.venuesim.venue import Venue
@@ -75,12 +84,21 @@ def _open(venue: str, seed: int) -> tuple[Desk, Facade]:
     facades: dict[str, tuple[Callable[[Desk], Facade], Rules]] = {
         "kraken": (kraken.Kraken, kraken.RULES),
         "binance": (binance.Binance, binance.RULES),
+        "alpaca": (alpaca.Alpaca, alpaca.RULES),
     }
     if venue not in facades:
-        raise Misconfigured(f"--venue {venue}: it speaks {' and '.join(facades)}")
+        raise Misconfigured(f"--venue {venue}: it speaks {', '.join(facades)}")
     facade, rules = facades[venue]
     desk = Desk.of(Venue([], now_ms, rules), Faults(seed))
     return desk, facade(desk)
+
+
+def _budget(venue: str) -> Budget:
+    from fluxfloor.venuesim import binance, kraken
+    from fluxfloor.venuesim.budgets import Budget
+
+    per_minute = Budget(200, 200 / 60)  # Alpaca's, whatever is asked
+    return {"kraken": kraken.budget, "binance": binance.budget}.get(venue, lambda: per_minute)()
 
 
 class _Opening:
@@ -123,7 +141,7 @@ class _Opening:
         for text in query_keys:
             self._add_key(text, "--query-key", may_trade=False)
         first = self.keys[0][0]
-        for name, text in _pairs(deposits or ("USDT=10000",), "--deposit"):
+        for name, text in _pairs(deposits or USUAL[self._venue][1:], "--deposit"):
             account, _, currency = name.rpartition(":")
             self._desk.venue.transfer(account or first, currency, _amount(text, "--deposit"))
 
@@ -133,8 +151,11 @@ class _Opening:
 
         if not all(symbol.partition("/")[::2]):
             raise Misconfigured(f"{symbol!r} is no symbol like BTC/USDT")
-        tick = Decimal(1).scaleb(price.adjusted() - 5)
-        market = Market(symbol, tick, Decimal(LOTS[self._venue]), Decimal("0.00005"), Decimal("0.5"))
+        lot, quantity, notional = map(Decimal, SIZES[self._venue])
+        if self._venue == "alpaca":
+            market = Market(symbol, Decimal("0.01"), lot, quantity, notional, Decimal(0), Decimal(0))
+        else:
+            market = Market(symbol, Decimal(1).scaleb(price.adjusted() - 5), lot, quantity, notional)
         self._desk.venue.outside[symbol] = Outside(market)
         return market
 

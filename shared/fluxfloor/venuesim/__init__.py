@@ -10,9 +10,11 @@ The core is pure and deterministic: it is told the time, and every fault is draw
     booking    how a fill becomes lines of the ledger
     rules      what differs from venue to venue
     faults     Fault and Faults: what goes wrong, how often, for whom
+    budgets    how many questions an account may ask
     gateway    the way there, on which faults strike: `gateway.ask(Call("place", "main"), lambda: venue.place(…))`
 
-Over it, one façade a venue (`kraken`, …), `server` (HTTP on loopback) and `control` (its own pages under /_sim/).
+Over it, one façade a venue (`kraken`, `binance`, `alpaca`), `server` (HTTP on loopback) and `control` (its own pages
+under /_sim/).
 
 How to add a façade: a class with a `name` and `handle(Request) -> Response` (see `facade`). It reads the path and asks
 `desk.gateway.ask(Call(<core's name>, <account>, <endpoint>), act)`, where `act` runs when the request arrives: there it

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
+from fluxfloor.venuesim.budgets import Budget
 from fluxfloor.venuesim.faults import Fault, FaultKind, Faults
 from fluxfloor.venuesim.refusals import Broken, NoAnswer, Reason, Refused
 from fluxfloor.venuesim.rules import Mode
@@ -45,9 +46,10 @@ class Gateway:
     """`retry_after_s` is what the last throttled answer asks for, `wait_ms` how long the last answer is to be held
     back: whoever sends them over a wire looks there."""
 
-    def __init__(self, venue: Venue, faults: Faults) -> None:
+    def __init__(self, venue: Venue, faults: Faults, budget: Budget | None = None) -> None:
         self.venue = venue
         self.faults = faults
+        self.budget = budget  # None: as many questions as anybody likes
         self.retry_after_s = 0
         self.wait_ms = 0  # how long the answer just given is to be held back; whoever sends it resets it
         self.late: list[tuple[int, str]] = []  # (arrived at, what became of it)
@@ -59,6 +61,7 @@ class Gateway:
         self.deliver()
         fault = self.faults.strike(call.names, call.account)
         if fault is None:
+            self._spend(call)
             return self._admitted(call, act)
         if fault.kind in _REFUSALS:
             self.retry_after_s = fault.retry_after_s
@@ -76,6 +79,15 @@ class Gateway:
     def restart(self) -> None:
         """What is on its way is lost; what the venue knows it keeps."""
         self._held.clear()
+
+    def _spend(self, call: Call) -> None:
+        if self.budget is None:
+            return
+        try:
+            self.budget.spend(call.account, call.name, self.venue.clock_ms())
+        except Refused as refusal:
+            self.retry_after_s = int(refusal.detail)
+            raise
 
     def _admitted(self, call: Call, act: Callable[[], R]) -> R:
         if self.venue.mode is Mode.MAINTENANCE and call.name not in ("status", "time"):

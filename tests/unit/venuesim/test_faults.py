@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from fluxfloor.venuesim.budgets import Budget
 from fluxfloor.venuesim.faults import Fault, FaultKind
 from fluxfloor.venuesim.gateway import Call
 from fluxfloor.venuesim.orders import Kind, Status
@@ -145,6 +146,18 @@ def test_a_fill_may_be_partial_and_the_rest_comes_with_the_next_quote(core: Core
     assert (order.status, order.filled) == (Status.OPEN, D("0.0025"))
     core.quote("60100", "60100.1")
     assert (order.status, len(order.fills)) == (Status.FILLED, 2)
+
+
+def test_a_budget_is_spent_by_weight_and_comes_back_with_time(core: Core) -> None:
+    core.gateway.budget = Budget(10, 0.5, {"fills": 4, "place": 0})
+    ask = lambda name, account="main": core.gateway.ask(Call(name, account), lambda: name)  # noqa: E731
+    assert [ask("fills"), ask("fills"), ask("balances")] == ["fills", "fills", "balances"]
+    with pytest.raises(Refused, match="rate_limited"):
+        ask("fills")
+    assert core.gateway.retry_after_s == 6
+    assert (ask("place"), ask("fills", "other")) == ("place", "fills")
+    core.now_ms += 6_000
+    assert ask("fills") == "fills"
 
 
 def test_maintenance_lets_only_time_and_status_through(core: Core) -> None:

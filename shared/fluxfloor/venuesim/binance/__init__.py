@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 from fluxfloor.venuesim.binance import private, public
 from fluxfloor.venuesim.binance.auth import authenticate
 from fluxfloor.venuesim.binance.words import refused
+from fluxfloor.venuesim.budgets import Budget
 from fluxfloor.venuesim.facade import Desk, Request, Response
 from fluxfloor.venuesim.gateway import Call
 from fluxfloor.venuesim.keys import ApiKey
@@ -17,6 +18,16 @@ from fluxfloor.venuesim.rules import FeeIn, Rules
 from fluxfloor.venuesim.venue import Venue
 
 RULES: Final = Rules(fee_in=FeeIn.RECEIVED, refuses_triggered=True, max_open_orders=200, max_stops=5)
+
+
+def budget() -> Budget:
+    """6,000 of request weight a minute, by the weights of spot."""
+    weights = {
+        "balances": 20, "order": 4, "open_orders": 6, "closed_orders": 20, "fills": 20, "markets": 20, "depth": 5,
+        "ticker": 2, "bars": 2, "trades": 4,
+    }  # fmt: skip
+    return Budget(6_000, 100, weights)
+
 
 _Public = Callable[[Venue, dict[str, str]], Any]
 _Private = Callable[[Venue, ApiKey, dict[str, str]], Any]

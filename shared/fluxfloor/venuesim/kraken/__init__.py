@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from fluxfloor.venuesim.budgets import Budget
 from fluxfloor.venuesim.facade import Desk, Request, Response
 from fluxfloor.venuesim.gateway import Call
 from fluxfloor.venuesim.kraken import private, public
@@ -17,6 +18,12 @@ from fluxfloor.venuesim.rules import Rules
 from fluxfloor.venuesim.venue import Venue
 
 RULES: Final = Rules(decimals=DECIMALS, max_open_orders=80)
+
+
+def budget() -> Budget:
+    """An intermediate account: a counter to 20 that falls by one in two seconds. Orders have a limiter of their own."""
+    return Budget(20, 0.5, {"ledger": 2, "fills": 2, "place": 0, "cancel": 0})
+
 
 _Public = Callable[[Venue, dict[str, str]], Any]
 _Private = Callable[[Venue, str, dict[str, str]], Any]

@@ -130,7 +130,7 @@ def open_orders(venue: Venue, account: str, params: Params) -> Any:
 
 
 def closed_orders(venue: Venue, account: str, params: Params) -> Any:
-    """By the time they ended or opened, as `closetime` says; without, by either."""
+    """By the time they ended, or opened where `closetime` says so."""
     found = [
         (
             order.created_ms if params.get("closetime") == "open" else order.ended_ms,
@@ -154,6 +154,7 @@ def query_orders(venue: Venue, account: str, params: Params) -> Any:
 
 
 def trades_history(venue: Venue, account: str, params: Params) -> Any:
+    """Keyed by id: a fill that is shown twice raises the count, and comes again on the page after."""
     found = [(fill.ts_ms, names.an_id("T", fill.number), fill) for fill in venue.visible_fills(account)]
     page, count = _page(found, params)
     return {"trades": {key: _trade(venue, fill) for key, fill in page}, "count": count}
@@ -170,7 +171,7 @@ def query_trades(venue: Venue, account: str, params: Params) -> Any:
 
 def _page(found: Iterable[tuple[int, str, Any]], params: Params) -> tuple[list[tuple[str, Any]], int]:
     """Newest first, 50 from `ofs` on, after `start` (exclusive) until `end` (inclusive): seconds or an id."""
-    rows = list(found)
+    rows = sorted(found, key=lambda row: row[0])
     after_ms, until_ms = _bound(rows, params.get("start")), _bound(rows, params.get("end"))
     kept = [
         (key, item)
