@@ -89,7 +89,22 @@ def watch(update: AccountUpdated, work: Work) -> None:
         halt = alarm.halt if halt is None else halt.model_copy(update={"flatten": True})
         work.write(halt)
         work.emit(alarm.raised)
+    if policy and book is not before:
+        book, halt = _margin(update, book, policy, halt, work)
     work.write(_flattened(work, book, (halt, floor_halt)))
+
+
+def _margin(
+    update: AccountUpdated, book: RiskBook, policy: Policy, halt: Halt | None, work: Work
+) -> tuple[RiskBook, Halt | None]:  # fmt: skip
+    """Told once for each time that it comes to it, also where entries are halted for something else already."""
+    called = guard.margin(update, book, policy, work.settings.safety.min_free_margin, work.now_ms)
+    if called is not None and not book.margin_called:
+        work.emit(called.raised)
+        if halt is None:
+            halt = called.halt
+            work.write(halt)
+    return book.model_copy(update={"margin_called": called is not None}), halt
 
 
 def hear(raised: RiskRaised, work: Work) -> None:

@@ -18,11 +18,13 @@ FURTHEST_MS = 24 * 3_600_000
 MAX_STEPS = 300
 
 
-def judge_stages(context: Context, tick: Fact) -> None:
-    """One pass. An idle floor costs two empty queries and ten reads, and writes nothing."""
+def judge_stages(context: Context, tick: Fact) -> list[Step]:
+    """One pass. An idle floor costs two empty queries and a read for each stage, and writes nothing. Returns the steps
+    that were looked at."""
     now_ms, store = context.now_ms, context.ports.store
     kept = {row.id: row for row in _kept(store)}
-    seen = look(_steps(store, _since_ms(kept, now_ms), now_ms), consumers)
+    steps = _steps(store, _since_ms(kept, now_ms), now_ms)
+    seen = look(steps, consumers)
     done = _done(store, seen)
     judged = [judge(stage, seen, done, kept.get(stage), now_ms) for stage in STAGES]
     changed = [row for row in judged if kept.get(row.id) is not row]
@@ -39,6 +41,7 @@ def judge_stages(context: Context, tick: Fact) -> None:
 
     if changed:
         context.step(tick, record)
+    return steps
 
 
 def consumers(record: dict[str, Any]) -> list[str]:

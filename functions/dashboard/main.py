@@ -1,12 +1,14 @@
-"""Dashboard: keeps the read models that people look at, and judges every stage by the work that is due to it."""
+"""Dashboard: keeps the read models that people look at, judges the stages, and watches over the floor as a whole."""
 
 from __future__ import annotations
 
 from fluxfloor.contracts.events import AccountUpdated, DecisionMade, ExecutionReported, RiskRaised
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.dashboard import health, rows
+from functions.dashboard import guarding, health, rows
 
 stage = Stage("dashboard")
 
@@ -14,6 +16,12 @@ stage.on(DecisionMade)(rows.keep_decision)
 stage.on(ExecutionReported)(rows.keep_order)
 stage.on(AccountUpdated)(rows.keep_account)
 stage.on(RiskRaised)(rows.keep_risk)
-stage.job("health")(health.judge_stages)
+
+
+@stage.job("health")
+def look_after(context: Context, tick: Fact) -> None:
+    steps = health.judge_stages(context, tick)
+    guarding.watch(context, tick, steps)
+
 
 main = serve(stage)

@@ -387,6 +387,8 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("account_views"),
     QueryShape("risk_rows", order_by="ts_event_ms", descending=True),
     QueryShape("stage_health"),
+    QueryShape("daily_risks", order_by="ts_event_ms", descending=True),
+    QueryShape("paper_days", order_by="ts_event_ms", descending=True, database="edge"),
     QueryShape("exports", order_by="ts_event_ms", descending=True),
     QueryShape("exports", equals=("status",), order_by="ts_event_ms"),  # exports' sweep
     QueryShape("simulations", order_by="ts_event_ms", descending=True),

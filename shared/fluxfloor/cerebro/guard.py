@@ -1,4 +1,5 @@
-"""Watches the book after every change of the account: daily loss and drawdown halt entries, and may flatten."""
+"""Watches the book after every change of the account: daily loss and drawdown halt entries, and may flatten; margin
+halts."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from decimal import Decimal
 from fluxfloor.cerebro import book as books
 from fluxfloor.cerebro import words
 from fluxfloor.contracts import ids
-from fluxfloor.contracts.events import RiskRaised, Severity
+from fluxfloor.contracts.events import AccountUpdated, RiskRaised, Severity
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose, Side
 from fluxfloor.contracts.policy import Halt, Policy
@@ -37,6 +38,20 @@ def watch(book: RiskBook, policy: Policy, now_ms: int) -> Alarm | None:
         return _alarm(book, "daily_loss", _day_words(book, flattens), True, now_ms)
     if lost >= limits.daily_loss_halts:
         return _alarm(book, "daily_loss", _day_words(book, limits.daily_loss_halts), False, now_ms)
+    return None
+
+
+def margin(update: AccountUpdated, book: RiskBook, policy: Policy, least_free: Decimal, now_ms: int) -> Alarm | None:
+    """The venue's own figures of what is bound, where it lends at all: beyond the policy's cap, or with less left than
+    `least_free` of equity, a move against the positions makes the venue close them."""
+    used, free, cap = update.margin_used, update.margin_free, policy.limits.margin_cap
+    if used is not None and used > 0 and used > cap * update.equity:
+        share = words.percent(used / update.equity) if update.equity > 0 else "more than all"
+        text = f"{share} of equity is in use as margin, and {words.percent(cap)} is the limit"
+        return _alarm(book, "margin_call", text, False, now_ms)
+    if free is not None and used and free < least_free * update.equity:
+        text = f"{words.money(free, update.currency)} of margin is free, and {words.percent(least_free)} of equity is"
+        return _alarm(book, "margin_call", f"{text} the least", False, now_ms)
     return None
 
 

@@ -215,6 +215,7 @@ class RiskBook(Document):
     high_water: Number = Decimal(0)
     account_version: int = 0
     marked_ms: UtcMs = 0  # of the account's last update; 0 where it is not known
+    margin_called: bool = False  # as of that update: somebody was told
     positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
     reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
 

@@ -144,6 +144,96 @@ class StageHealth(Document):
     ts_event_ms: UtcMs
 
 
+class SafetyState(Document):
+    """What the watch over the whole floor remembers; the id is "floor". None while it never had anything to say."""
+
+    collection: ClassVar[str] = "safety"
+    owner: ClassVar[str] = "dashboard"
+
+    stale: dict[str, int] = Field(default_factory=dict)  # instrument -> 1: told, 2: entries were stopped for it
+    spent_ms: UtcMs = 0  # errors until then have stopped entries already
+    day: str = ""  # UTC date of the last day that was reported
+
+
+class HeldRisk(Model):
+    """One strategy's holding, and what its stop would cost. Money in the account's currency."""
+
+    strategy_id: Ident
+    instrument_id: Ident
+    quantity: Number  # signed
+    average_price: NonNegative
+    mark_price: NonNegative
+    notional: Number
+    stop_price: NonNegative | None = None
+    at_risk: Number | None = None  # from the mark to the stop; None: no stop protects it
+    loss_at_stop: Number | None = None  # from the entry to the stop; below zero the stop has locked a profit in
+
+
+class PortfolioRisk(Model):
+    """One portfolio's day, and what it has at stake at the end of it."""
+
+    portfolio_id: Ident
+    account_id: Ident
+    currency: str
+    equity: Number
+    profit: Number  # of the day, deposits and withdrawals left out
+    deployed: Number  # sum of what lies between marks and stops
+    loss_at_stops: Number  # what all trades together would lose if every stop were hit, against their entries
+    exposure: Number  # sum of |notional|
+    largest: HeldRisk | None = None
+    margin_used: Number | None = None
+    margin_free: Number | None = None
+    orders: int = 0  # not at their end
+    unprotected: tuple[str, ...] = ()  # "<strategy>|<instrument>"
+    held: tuple[HeldRisk, ...] = ()
+
+
+class DailyRisk(Document):
+    """What was at stake at the end of one UTC day; the id is the day."""
+
+    collection: ClassVar[str] = "daily_risks"
+    owner: ClassVar[str] = "dashboard"
+
+    mode: str
+    portfolios: tuple[PortfolioRisk, ...] = ()
+    told: dict[str, int] = Field(default_factory=dict)  # risks of the day, by severity
+    unacknowledged: int = 0  # alarms that nobody has acknowledged
+    halts: tuple[str, ...] = ()
+    ts_event_ms: UtcMs
+
+
+class PaperDay(Document):
+    """One day of paper trading, as the floor saw it; the id is the UTC date. The one thing that the live floor may know
+    of the paper one. Days without an order have none."""
+
+    collection: ClassVar[str] = "paper_days"
+    owner: ClassVar[str] = "dashboard"
+    database: ClassVar[str] = "edge"
+
+    orders: int  # that ended on the day
+    filled: int  # of them those with fills
+    books_agreed: bool  # every account's, all day long
+    alarms: int  # left unacknowledged, or entries left halted, at the end of it
+    previous: str = ""  # digest of the day before: a day can't be slipped in later
+    digest: str = ""
+    ts_event_ms: UtcMs
+
+
+class PaperRecord(Document):
+    """What the paper days amount to, for the live floor's entries; the id is "floor"."""
+
+    collection: ClassVar[str] = "paper_record"
+    owner: ClassVar[str] = "dashboard"
+
+    satisfied: bool
+    missing: tuple[str, ...] = ()  # what is not yet as it has to be, in words
+    days: int = 0  # good ones in a row, the last included
+    orders: int = 0  # on these days
+    last_day: str = ""
+    asked: str = ""  # digest of the criteria it was judged by
+    ts_event_ms: UtcMs
+
+
 class ExportRecord(Document):
     """One export and where its files are."""
 

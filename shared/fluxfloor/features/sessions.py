@@ -1,112 +1,39 @@
-"""When a market is open, and which of its hours are thin: US equities by rule, and markets that never close.
-
-The holidays of New York are rules (the third Monday of January …), so a table of the rules and of the few days closed
-for other causes serves where a calendar library would bring pandas into every feature handler. Time zones, with their
-daylight saving, come from the system's own tables.
-"""
+"""Which hours of a market are thin: US equities by rule (`contracts.hours`), and markets that never close."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fluxfloor.contracts.hours import (
+    CLOSE_MINUTE,
+    DAY_MS,
+    HALF_DAY_MINUTE,
+    HOUR_MS,
+    MINUTE_MS,
+    NEW_YORK,
+    OPEN_MINUTE,
+    closing_minute,
+    half_days,
+    holidays,
+    local,
+)
 from fluxfloor.errors import Misconfigured
 
 Times = NDArray[np.int64]
 
-NEW_YORK = ZoneInfo("America/New_York")
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-OPEN_MINUTE, CLOSE_MINUTE, HALF_DAY_MINUTE = 9 * 60 + 30, 16 * 60, 13 * 60
 LUNCH = (12 * 60, 13 * 60)
 ALWAYS, US_EQUITIES = "always", "us-equities"
 SESSIONS = (ALWAYS, US_EQUITIES)
-MONDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = 0, 2, 3, 4, 5, 6
-
-CLOSED_ONCE = frozenset(
-    map(
-        date.fromisoformat,
-        (
-            "2001-09-11", "2001-09-12", "2001-09-13", "2001-09-14", "2004-06-11", "2007-01-02", "2012-10-29",
-            "2012-10-30", "2018-12-05", "2025-01-09",
-        ),
-    )
-)  # fmt: skip
-"""Attacks, storms and days of mourning since 2001: no rule knows these."""
 
 
 def check(sessions: str) -> None:
     """Raises Misconfigured for hours that nobody has defined."""
     if sessions not in SESSIONS:
         raise Misconfigured(f"sessions {sessions!r} is none of {', '.join(SESSIONS)}")
-
-
-def closing_minute(day: date) -> int | None:
-    """When New York's regular session ends that day, in minutes after local midnight; None where there is none."""
-    if day.weekday() >= SATURDAY or day in CLOSED_ONCE or day in holidays(day.year):
-        return None
-    return HALF_DAY_MINUTE if day in half_days(day.year) else CLOSE_MINUTE
-
-
-@cache
-def holidays(year: int) -> frozenset[date]:
-    """NYSE rule 7.2. A holiday on a Sunday moves to Monday, one on a Saturday to Friday, but New Year's never into the
-    year before. Martin Luther King's day since 1998, Juneteenth since 2022."""
-    days = {
-        _weekday(year, 2, MONDAY, 3), _good_friday(year), _weekday(year, 5, MONDAY, -1), _observed(date(year, 7, 4)),
-        _weekday(year, 9, MONDAY, 1), _weekday(year, 11, THURSDAY, 4), _observed(date(year, 12, 25)),
-    }  # fmt: skip
-    if date(year, 1, 1).weekday() != SATURDAY:
-        days.add(_observed(date(year, 1, 1)))
-    if year >= 1998:
-        days.add(_weekday(year, 1, MONDAY, 3))
-    if year >= 2022:
-        days.add(_observed(date(year, 6, 19)))
-    return frozenset(days)
-
-
-@cache
-def half_days(year: int) -> frozenset[date]:
-    """Sessions that end at 13:00: the day after Thanksgiving, Christmas Eve, and the third of July where the fourth is
-    a weekday (before 2013, if the third was a Wednesday, the Friday after it)."""
-    eve, third = date(year, 12, 24), date(year, 7, 3)
-    days = {_weekday(year, 11, THURSDAY, 4) + timedelta(days=1)}
-    if eve.weekday() < FRIDAY:
-        days.add(eve)
-    if third.weekday() < FRIDAY:
-        days.add(date(year, 7, 5) if year < 2013 and third.weekday() == WEDNESDAY else third)
-    return frozenset(days)
-
-
-def _observed(day: date) -> date:
-    return day + timedelta(days={SATURDAY: -1, SUNDAY: 1}.get(day.weekday(), 0))
-
-
-def _weekday(year: int, month: int, weekday: int, which: int) -> date:
-    """The which-th such weekday of a month; -1 is the last."""
-    if which < 0:
-        last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
-        return last - timedelta(days=(last.weekday() - weekday) % 7)
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (which - 1))
-
-
-def _good_friday(year: int) -> date:
-    """Two days before Easter Sunday (the anonymous Gregorian computus, Meeus 1991)."""
-    golden, century, rest = year % 19, year // 100, year % 100
-    moon = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
-    week = (32 + 2 * (century % 4) + 2 * (rest // 4) - moon - rest % 4) % 7
-    month, day = divmod(moon + week - 7 * ((golden + 11 * moon + 22 * week) // 451) + 114, 31)
-    return date(year, month, day + 1) - timedelta(days=2)
-
-
-def local(time_ms: int) -> datetime:
-    """That moment on New York's clocks."""
-    return datetime.fromtimestamp(time_ms / 1_000, UTC).astimezone(NEW_YORK)
 
 
 def is_thin(sessions: str, time_ms: int, step_ms: int) -> bool:
@@ -166,3 +93,9 @@ def thin_and_closing(
     is_open = closing >= 0
     thin = ~is_open | (minute < OPEN_MINUTE) | ((minute >= LUNCH[0]) & (minute < LUNCH[1])) | (minute >= closing)
     return thin, is_open & (minute >= closing - last_minutes) & (minute <= closing)
+
+
+__all__ = [
+    "ALWAYS", "CLOSE_MINUTE", "HALF_DAY_MINUTE", "LUNCH", "NEW_YORK", "OPEN_MINUTE", "SESSIONS", "US_EQUITIES", "check",
+    "closing_minute", "half_days", "holidays", "is_closing", "is_thin", "local", "minutes_of", "thin_and_closing",
+]  # fmt: skip

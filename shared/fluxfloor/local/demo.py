@@ -43,6 +43,7 @@ def demo_settings(symbol: str, timeframe: str, port: int, paper: dict[str, Any] 
             "paper": paper or {},
             "senders": {DEMO_SENDER: {"default_expected_alpha": EXPECTED_ALPHA, "rate_per_minute": 6000}},
             "api": {"public_url": f"http://127.0.0.1:{port}"},
+            "safety": {"stale_alarm_s": 86_400, "stale_halt_s": 0},  # recorded quotes end where the recording does
         }
     )
 

@@ -159,9 +159,12 @@ def symbol_of(intent: OrderIntent) -> str:
 
 
 def _risk_subject(event: RiskRaised) -> Subject:
-    """Two orders that go wrong in one portfolio are two matters; one that is tried in vain again is told again."""
+    """Two orders, or holdings, that go wrong in one portfolio are two matters; what is tried in vain again is told
+    again."""
     details = event.details
-    return Subject(event.kind, event.scope, event.severity, details.get("intent", ""), details.get("tries", ""))
+    held = "|".join(details[name] for name in ("strategy", "instrument") if name in details)
+    about = details.get("intent") or (held if "strategy" in details else "")
+    return Subject(event.kind, event.scope, event.severity, about, details.get("tries", ""))
 
 
 def _no_source(_event: Event) -> None:

@@ -249,6 +249,30 @@ class ApiSettings(Section):
     poll_ms: int = Field(default=5_000, ge=500)
 
 
+class SafetySettings(Section):
+    """When the floor stops by itself, beside every portfolio's own limits. A person resumes.
+
+    Live entries also wait for a paper period: days with paper trading that the floor has recorded as good.
+    """
+
+    min_free_margin: Number = Field(default=Decimal("0.05"), ge=0, lt=1)  # of equity; below it entries stop
+    stale_alarm_s: int = Field(default=180, ge=30, le=86_400)  # age of a quote of what is open or on its way
+    stale_halt_s: int = Field(default=900, ge=0, le=86_400)  # 0: it never stops entries
+    error_window_min: int = Field(default=15, ge=1, le=15)
+    error_budget: Number = Field(default=Decimal("0.10"), gt=0, le=1)  # share of steps that failed for good
+    refusal_budget: Number = Field(default=Decimal("0.50"), gt=0, le=1)  # share of orders that ended rejected
+    least_errors: int = Field(default=5, ge=1, le=1_000)  # fewer are no share of anything
+    paper_period_days: int = Field(default=14, ge=0, le=365)  # 0 skips it, and says so everywhere
+    paper_min_orders: int = Field(default=20, ge=0, le=100_000)
+    paper_max_age_days: int = Field(default=30, ge=1, le=365)  # of the newest of those days
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if 0 < self.stale_halt_s < self.stale_alarm_s:
+            raise ValueError("stale_halt_s must not be below stale_alarm_s")
+        return self
+
+
 class TelegramSettings(Section):
     """Commands from a chat. `allowed_users` are Telegram's user ids; nobody else is answered."""
 
@@ -288,6 +312,7 @@ class Settings(Section):
     alerts: tuple[Channel, ...] = (Channel(kind="log"),)
     api: ApiSettings = ApiSettings()
     telegram: TelegramSettings = TelegramSettings()
+    safety: SafetySettings = SafetySettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,7 +6,7 @@ import pytest
 from fluxfloor.cerebro import guard
 from fluxfloor.contracts.orders import Purpose, Side
 
-from tests.support.desk import AT_MS, ETH, RULES, book, d, held, policy, reserved
+from tests.support.desk import AT_MS, ETH, RULES, account_update, book, d, held, policy, reserved
 
 
 def alarm(equity, preset="kraken-mvp", **more):
@@ -77,3 +77,34 @@ def test_a_crowd_of_positions_is_closed_in_several_steps():
         closed += len(intents)
     assert closed == 90
     assert guard.flatten(on, RULES, "more", AT_MS)[1] == ()
+
+
+# --- margin ------------------------------------------------------------------------------------------------------
+
+
+def called(used=None, free=None, equity=10_000, least_free="0.05"):
+    told = account_update(equity).model_copy(update={"margin_used": used, "margin_free": free})
+    return guard.margin(told, book(equity), policy(), d(least_free), AT_MS)
+
+
+@pytest.mark.parametrize(
+    ("used", "free", "calls"),
+    [
+        (None, None, False), (d(8_000), None, False), (d(8_001), None, True), (d(5_000), d(500), False),
+        (d(5_000), d(499), True), (d(0), d(0), False), (d(5_000), d(-1), True),
+    ],
+)  # fmt: skip
+def test_margin_beyond_the_cap_or_with_too_little_left_halts(used, free, calls):
+    assert (called(used, free) is not None) is calls
+
+
+def test_a_margin_call_says_what_is_bound_and_keeps_what_is_open():
+    alarm = called(d(9_200))
+    assert alarm.raised.message == (
+        "92% of equity is in use as margin, and 80% is the limit: entries of main are halted"
+    )
+    assert (alarm.raised.kind, alarm.raised.severity, alarm.halt.flatten) == ("margin_call", "critical", False)
+
+
+def test_an_account_without_equity_that_owes_margin_is_called():
+    assert called(d(1), equity=0) is not None

@@ -291,3 +291,15 @@ def test_the_next_day_a_resumed_portfolio_trades_although_nothing_else_has_happe
     room.score(signal(ts_event_ms=AT_MS + 86_400_000, ts_received_ms=AT_MS + 86_400_000))
     assert [made.verdict for made in room.decisions()] == [Verdict.ACCEPTED]
     room.close()
+
+
+def test_a_margin_call_halts_once_and_is_told_again_only_when_it_comes_again(room):
+    def margin(used, version):
+        told = account_update(10_000, version=version).model_copy(update={"margin_used": d(used)})
+        room.tell(told)
+        return [risk["kind"] for risk in room.stated("risks.raised.v1")].count("margin_call")
+
+    assert [margin(9_000, 2), margin(9_100, 3)] == [1, 1]
+    halt = room.read(Halt.key("main"))
+    assert (halt.raised_by, halt.flatten, "90% of equity" in halt.reason) == ("cerebro", False, True)
+    assert [margin(5_000, 4), margin(9_000, 5)] == [1, 2]  # told, though the halt still stands
