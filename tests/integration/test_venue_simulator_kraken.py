@@ -103,6 +103,7 @@ def test_a_resting_order_is_found_and_cancelled_by_both_ids(kraken: VenueRoom) -
         ("limit", "sell", 61_000, {"takeProfitPrice": 61_000}, D(61_000)),
         ("market", "sell", None, {"trailingAmount": "500"}, D("59500")),
         ("market", "sell", None, {"trailingPercent": "1"}, D("59400")),
+        ("limit", "sell", None, {"trailingAmount": "500", "trailingLimitAmount": 600}, D("59500")),
     ],
 )
 def test_stops_wait_and_go_off(
@@ -118,6 +119,16 @@ def test_stops_wait_and_go_off(
     rises = "takeProfitPrice" in params
     kraken.venue.quote(SYMBOL, D("61000") if rises else D("58950"), D("61000.1") if rises else D("58950.1"))
     assert client.fetch_order(placed["id"], SYMBOL)["status"] == "closed"
+
+
+def test_an_order_is_asked_for_by_its_own_id_or_found_in_the_listings_by_the_clients(kraken: VenueRoom) -> None:
+    client, named = kraken.client, {"cl_ord_id": "mine"}
+    placed = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000, {"clientOrderId": "mine"})
+    asked = client.private_post_queryorders({"txid": placed["id"], **named})["result"]
+    assert asked[placed["id"]]["cl_ord_id"] == "mine"
+    assert list(client.private_post_openorders(named)["result"]["open"]) == [placed["id"]]
+    with pytest.raises(ccxt.ExchangeError, match="EGeneral:Invalid arguments:txid"):
+        client.private_post_queryorders(named)
 
 
 def test_funds_transfers_and_trade_balance(kraken: VenueRoom) -> None:

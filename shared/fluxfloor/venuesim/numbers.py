@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from fluxfloor.contracts.base import MAX_EXPONENT
 from fluxfloor.venuesim.refusals import Reason, Refused
 
 
@@ -17,12 +18,12 @@ def fixed(value: Decimal, places: int) -> str:
 
 
 def number(text: str, argument: str) -> Decimal:
-    """Raises Refused, naming the argument, for what is no finite number."""
+    """Raises Refused, naming the argument, for what is no number that money comes in."""
     try:
         value = Decimal(text)
     except ArithmeticError as problem:
         raise Refused(Reason.INVALID_ARGUMENT, argument) from problem
-    if not value.is_finite():
+    if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT or len(value.as_tuple().digits) > 2 * MAX_EXPONENT:
         raise Refused(Reason.INVALID_ARGUMENT, argument)
     return value
 

@@ -145,12 +145,13 @@ def closed_orders(venue: Venue, account: str, params: Params) -> Any:
 
 
 def query_orders(venue: Venue, account: str, params: Params) -> Any:
-    """By txid, with userref or cl_ord_id as a filter, or by cl_ord_id alone. Unknown ones are left out."""
-    if not params.get("txid") and not params.get("cl_ord_id"):
-        raise Refused(Reason.INVALID_ARGUMENT, "txid")
+    """By txid, which it insists on: a client id alone finds an order among the open and the closed ones only. Unknown
+    ones are left out."""
     wanted = _ids(params, "txid")
+    if not wanted:
+        raise Refused(Reason.INVALID_ARGUMENT, "txid")
     shown = {names.an_id("O", order.number): order for order in venue.visible_orders(account) if _wanted(order, params)}
-    return {key: _order(venue, order, params) for key, order in shown.items() if not wanted or key in wanted}
+    return {key: _order(venue, order, params) for key, order in shown.items() if key in wanted}
 
 
 def trades_history(venue: Venue, account: str, params: Params) -> Any:
