@@ -30,24 +30,30 @@ def advance(context: Context, order_id: str) -> None:
     order = context.read(Order.key(order_id))
     if order is None:
         return
+    in_the_way = _move(context, order)
+    if in_the_way:
+        _move_other(context, in_the_way)
+    if context.settings.accounts[order.intent.account_id].stops_at_venue:
+        _move_other(context, protect(context, slots.slot_id(order.intent)))
+
+
+def _move_other(context: Context, order_id: str) -> None:
+    order = context.read(Order.key(order_id)) if order_id else None
+    if order is not None:
+        _move(context, order)
+
+
+def _move(context: Context, order: Order) -> str:
+    """Returns the protective order that has to make way for it first, if there is one."""
     look_back(context, order)
     if order.state is OrderState.REQUESTED:
-        in_the_way = send(context, order)
-        if in_the_way:
-            advance(context, in_the_way)
-    elif order.state.terminal:
+        return send(context, order)
+    if order.state.terminal:
         look_once_more(context, order)
     elif order.state is not OrderState.SUBMITTING or context.now_ms >= order.submitted_ms + LEASE_MS:
         look(context, order)
     # else somebody is sending it now; the timer that `submitting` set looks when his lease has run out
-    if context.settings.accounts[order.intent.account_id].stops_at_venue:
-        _protected(context, order)
-
-
-def _protected(context: Context, order: Order) -> None:
-    guard = protect(context, slots.slot_id(order.intent))
-    if guard and guard != order.id:
-        advance(context, guard)
+    return ""
 
 
 def advance_all(context: Context) -> None:
@@ -63,9 +69,8 @@ def guarded(context: Context, slot_id: str) -> None:
     """Its stop is at the venue, or watched by the floor, or somebody is told."""
     account = context.settings.accounts.get(slot_id.partition("|")[0])
     if account is not None and account.stops_at_venue:
-        moved = watch(context, slot_id) or protect(context, slot_id)
-        if moved:
-            advance(context, moved)
+        _move_other(context, watch(context, slot_id))
+        _move_other(context, protect(context, slot_id))
 
 
 def _each(context: Context, collection: str, follow: Callable[[Context, str], None]) -> list[FloorError]:

@@ -28,7 +28,7 @@ def protect(context: Context, slot_id: str) -> str:
     slot = context.read(Slot.key(slot_id))
     if slot is None or slot.entry is None or not slot.open:
         return ""
-    if slots.needs(slot, context.now_ms) is Guard.NOTHING:
+    if slots.needs(slot, context.now_ms) is Guard.NOTHING and not slots.unprotected(slot, context.now_ms):
         return ""
     moved: list[str] = []
 
@@ -47,14 +47,16 @@ def _protect(work: Work, slot_id: str, rules: Instrument) -> list[str]:
     (slot,) = work.read(Slot.key(slot_id))
     if slot is None or slot.entry is None:
         return []
+    if slots.unprotected(slot, work.now_ms):
+        why = "it is not known where" if slot.stop_ticks is None else "its order does not stand at the venue"
+        alarms.unprotected(work, slot, slot.entry.portfolio_id, why)
+        slot = slot.model_copy(update={"alarmed": True})
+        work.write(slot)
     need = slots.needs(slot, work.now_ms)
     if need is Guard.PLACE:
         return _place(work, slot)
     if need is Guard.REPLACE:
         return _replace(work, slot, rules)
-    if slots.unprotected(slot, work.now_ms):
-        alarms.unprotected(work, slot, slot.entry.portfolio_id, "it is not known where")
-        work.write(slot.model_copy(update={"alarmed": True}))
     return []
 
 
@@ -77,7 +79,7 @@ def _replace(work: Work, slot: Slot, rules: Instrument) -> list[str]:
     """The next one is placed when this one is at its end."""
     (guard,) = work.read(Order.key(slot.guard))
     if guard is None or guard.state.terminal:
-        work.write(slots.unguarded(slot))
+        work.write(slots.unguarded(slot, work.now_ms))
         return []
     if guard.state is OrderState.REQUESTED:
         state(work, lifecycle.end(guard, OrderState.CANCELLED, RESIZED, work.now_ms), slot, guard, rules)

@@ -107,7 +107,7 @@ def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[
     (guard,) = work.read(Order.key(slot.guard))
     again_ms = work.now_ms + FIRST_LOOK_MS
     if guard is None or guard.state.terminal:
-        work.write(slots.unguarded(slot))
+        work.write(slots.unguarded(slot, work.now_ms))
     elif guard.state is OrderState.REQUESTED:
         _end(work, guard, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
     elif not guard.cancelling:

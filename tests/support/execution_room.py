@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
-from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.events import OrderChanged, OrderRequested, RiskRaised, Severity
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, Quote, QuoteState
-from fluxfloor.contracts.orders import OrderIntent, OrderReport
+from fluxfloor.contracts.orders import ChangeKind, OrderChange, OrderIntent, OrderReport
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.errors import OutcomeUnknown, Throttled, VenueRefused
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import house
@@ -99,10 +100,14 @@ MOODS = (
 class ExecutionRoom:
     """Very rich, so that funds are not what is tried here; 49,995 / 50,005 unless quoted otherwise."""
 
-    def __init__(self, directory: Path, venue_of: Callable[[Venue], Any] = Moody, partial_fills: bool = False) -> None:
+    def __init__(
+        self, directory: Path, venue_of: Callable[[Venue], Any] = Moody, partial_fills: bool = False,
+        stops: str = "floor",
+    ) -> None:  # fmt: skip
         self.clock = VirtualClock(AT_MS)
+        rich = {"accounts": {"paper-main": {**RICH["accounts"]["paper-main"], "stops": stops}}}
         settings = house.settings(partial_fills=partial_fills).model_copy(
-            update={"accounts": load(overrides=RICH).accounts}
+            update={"accounts": load(overrides=rich).accounts}
         )
         self.venue: Any = None
 
@@ -138,6 +143,26 @@ class ExecutionRoom:
             lambda: self.floor.runners["execution"].handle(Delivery("test", fact.data(), fact.attributes()))
         )
 
+    def change(self, kind: str, intent_id: str = "i1", **terms: Any) -> Outcome | None:
+        """Delivers a wish of ann's."""
+        wish = OrderChange(
+            change_id=f"{kind}-{self.clock.now_ms()}", intent_id=intent_id, portfolio_id="main",
+            account_id="paper-main", kind=ChangeKind(kind), asked_by="ann", ts_event_ms=self.clock.now_ms(), **terms,
+        )  # fmt: skip
+        return self._deliver(OrderChanged(change=wish), wish.change_id)
+
+    def hear_of_halt(self) -> Outcome | None:
+        raised = RiskRaised(
+            kind="halted", scope=FLOOR, severity=Severity.CRITICAL, message="ann", ts_event_ms=self.clock.now_ms()
+        )
+        return self._deliver(raised, "halted")
+
+    def _deliver(self, event: Event, name: str) -> Outcome | None:
+        fact = Fact.first(digest(name), event, self.clock.now_ms())
+        return self._survive(
+            lambda: self.floor.runners["execution"].handle(Delivery("test", fact.data(), fact.attributes()))
+        )
+
     def sweep(self) -> Outcome | None:
         return self._survive(lambda: self.floor.tick("execution", "sweep"))
 
@@ -158,6 +183,14 @@ class ExecutionRoom:
 
     def order(self, intent_id: str) -> Order | None:
         return self.floor.context("execution").read(Order.key(intent_id))
+
+    def slot(self, strategy: str = "trend") -> Slot | None:
+        return self.floor.context("execution").read(Slot.key(f"paper-main|{strategy}|{BTC.instrument_id}"))
+
+    def guard(self) -> Order | None:
+        """The protective order that is not at its end."""
+        slot = self.slot()
+        return self.order(slot.guard) if slot is not None and slot.guard else None
 
     def orders(self) -> list[Order]:
         return [Order.decode(row) for row in audit.rows(self.floor.store, "orders")]

@@ -327,6 +327,8 @@ class Slot(Document):
     guards: int = 0  # how many there were
     leaving: dict[str, int] = Field(default_factory=dict)  # exits not at their end: the most each may still take
     changed_ms: UtcMs = 0
+    bare_ms: UtcMs = 0  # since when nothing protects what it holds; 0: it holds nothing, or its protective order stands
+    again_ms: UtcMs = 0  # no other protective order before, because the venue has turned one away
     watch_ms: UtcMs = 0  # when the floor looks at the market for it next, where it keeps the stop itself
     alarmed: bool = False  # somebody was told that it is unprotected
     open: bool = False  # what the sweep looks for

@@ -16,11 +16,12 @@ from itertools import takewhile
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.instruments import Instrument, Quote
-from fluxfloor.contracts.orders import Fill, OrderIntent, Purpose, Side
+from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.contracts.venues import Capabilities
 
+TURNED_AWAY_MS = 30_000  # before a protective order that the venue would not take is tried again
 RESIZE_MS = 10_000  # a protective order that covers too little or too much is replaced once fills have paused so long
 UNPROTECTED_MS = 60_000  # how long a position may be without one before somebody is told
 STEP_SHARE = Decimal("0.001")  # of the price: a stop that the floor trails is moved by no less
@@ -32,7 +33,6 @@ class Guard(Enum):
     NOTHING = "nothing"
     PLACE = "place"
     REPLACE = "replace"
-    TELL = "tell"  # a person: nothing protects it
 
 
 def slot_id(intent: OrderIntent) -> str:
@@ -63,7 +63,9 @@ def filled(slot: Slot | None, order: Order, fills: tuple[Fill, ...], rules: Inst
     if order.id in slot.leaving:
         changes["leaving"] = {**slot.leaving, order.id: max(0, slot.leaving[order.id] - lots)}
     if not after:
-        changes |= {"stop_ticks": None, "best_ticks": None, "alarmed": False}
+        changes |= {"stop_ticks": None, "best_ticks": None, "alarmed": False, "bare_ms": 0}
+    elif not slot.lots:
+        changes["bare_ms"] = now_ms
     return _settled(slot.model_copy(update=changes))
 
 
@@ -76,12 +78,21 @@ def left(slot: Slot, order: Order, now_ms: int) -> Slot:
     """An exit or the protective order is at its end."""
     leaving = {name: lots for name, lots in slot.leaving.items() if name != order.id}
     freed = slot.model_copy(update={"leaving": leaving, "changed_ms": now_ms})
-    return unguarded(freed) if slot.guard == order.id else _settled(freed)
+    if slot.guard != order.id:
+        return _settled(freed)
+    again_ms = now_ms + TURNED_AWAY_MS if order.state is OrderState.REJECTED else 0
+    return unguarded(freed.model_copy(update={"again_ms": again_ms}), now_ms)
 
 
-def unguarded(slot: Slot) -> Slot:
+def unguarded(slot: Slot, now_ms: int) -> Slot:
     """Its protective order is no more."""
-    return _settled(slot.model_copy(update={"guard": "", "guard_lots": 0, "guard_ticks": None}))
+    bare_ms = slot.bare_ms or now_ms if slot.lots else 0
+    return _settled(slot.model_copy(update={"guard": "", "guard_lots": 0, "guard_ticks": None, "bare_ms": bare_ms}))
+
+
+def stands(slot: Slot) -> Slot:
+    """Its protective order is seen at the venue."""
+    return slot.model_copy(update={"bare_ms": 0, "alarmed": False})
 
 
 def closable(slot: Slot, order: Order) -> int:
@@ -105,13 +116,13 @@ def needs(slot: Slot, now_ms: int) -> Guard:
     if slot.guard:
         fits = slot.guard_lots == abs(slot.lots) and slot.guard_ticks == slot.stop_ticks
         return Guard.NOTHING if fits or now_ms < slot.changed_ms + RESIZE_MS else Guard.REPLACE
-    return Guard.TELL if slot.stop_ticks is None else Guard.PLACE
+    return Guard.NOTHING if slot.stop_ticks is None or now_ms < slot.again_ms else Guard.PLACE
 
 
 def unprotected(slot: Slot, now_ms: int) -> bool:
     """Is it time to tell somebody?"""
-    bare = slot.lots and not slot.guard and not slot.leaving
-    return bool(bare) and not slot.alarmed and now_ms >= slot.changed_ms + UNPROTECTED_MS
+    bare = slot.lots and slot.bare_ms and not slot.leaving and not slot.alarmed
+    return bool(bare) and now_ms >= slot.bare_ms + UNPROTECTED_MS
 
 
 def protective(slot: Slot, capabilities: Capabilities, now_ms: int) -> tuple[Slot, OrderIntent]:
@@ -134,7 +145,6 @@ def protective(slot: Slot, capabilities: Capabilities, now_ms: int) -> tuple[Slo
     guarded = slot.model_copy(
         update={
             "guard": intent.intent_id, "guard_lots": intent.lots, "guard_ticks": slot.stop_ticks, "guards": number,
-            "alarmed": False,
         }
     )  # fmt: skip
     return _settled(guarded), intent
