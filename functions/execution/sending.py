@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from fluxfloor.contracts.events import ExecutionReported
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.state import Lease, Order, Slot, Terms
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import FloorError, RetryLater, VenueRefused
-from fluxfloor.execution import lifecycle, plans, slots
+from fluxfloor.execution import dust, lifecycle, plans, slots
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.ports import Venue, VenueOrder
 from fluxfloor.runtime.context import Context
@@ -87,7 +88,11 @@ def _follow_plan(
 ) -> None:  # fmt: skip
     most = slots.closable(slot, order) if slot is not None else None
     following = plans.next_placement(order, rules, quote, most, work.now_ms)
-    if isinstance(following, plans.Over):
+    if isinstance(following, plans.Over) and slot is not None and dust.is_dust(order, slot, rules):
+        observed, taken = dust.swept(order, slot, rules, work.now_ms)
+        state(work, observed, slot, order, rules)
+        work.emit(ExecutionReported(report=taken))
+    elif isinstance(following, plans.Over):
         _end(work, order, slot, rules, following.state, following.reason)
     elif isinstance(following, plans.Later):
         work.write(lifecycle.wait(order, following.due_ms))

@@ -124,6 +124,12 @@ class ExecutionRoom:
         told = quote(bid, ask, at_ms=self.clock.now_ms()).model_copy(update={"bid_size": offered, "ask_size": offered})
         self._put(QuoteState(id=BTC.instrument_id, quote=told))
 
+    def trades_at_least(self, quantity: str) -> None:
+        """From now on, at this venue."""
+        coarse = BTC.model_copy(update={"min_quantity": Decimal(quantity)})
+        self._put(InstrumentCatalog(id="kraken", ts_event_ms=self.clock.now_ms(), instruments=(coarse,)))
+        self.floor.restart("execution")
+
     def halt(self) -> None:
         self._put(Halt(id=FLOOR, reason="kill switch", raised_by="a person", ts_event_ms=self.clock.now_ms()))
 

@@ -15,7 +15,7 @@ from fluxfloor.contracts.events import AccountUpdated
 from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
-from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose
+from fluxfloor.contracts.orders import DUST, OrderIntent, OrderReport, Purpose
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 
 ZERO = Decimal(0)
@@ -70,7 +70,7 @@ def entry_reservations(book: RiskBook) -> list[Reservation]:
 
 def open_slots(book: RiskBook) -> set[str]:
     """Positions held or about to be, by strategy and instrument."""
-    slots = {key for key, position in book.positions.items() if position.lots}
+    slots = {key for key, position in book.positions.items() if position.lots and position.strategy_id != DUST}
     slots.update(position_key(item.strategy_id, item.instrument_id) for item in entry_reservations(book))
     return slots
 

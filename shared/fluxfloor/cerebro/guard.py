@@ -12,7 +12,7 @@ from fluxfloor.cerebro import words
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import AccountUpdated, RiskRaised, Severity
 from fluxfloor.contracts.instruments import Instrument
-from fluxfloor.contracts.orders import OrderIntent, OrderReport, Purpose, Side
+from fluxfloor.contracts.orders import DUST, OrderIntent, OrderReport, Purpose, Side
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
 
@@ -86,7 +86,7 @@ def flatten(
         position = book.positions[key]
         rules = instruments.get(position.instrument_id)
         leaving = books.leaving_lots(book, position.strategy_id, position.instrument_id)
-        if rules is None or abs(position.lots) <= leaving:
+        if rules is None or abs(position.lots) <= leaving or position.strategy_id == DUST:
             continue
         signal_id = ids.digest("flatten", cause, position.strategy_id, position.instrument_id)
         lots = abs(position.lots) - leaving

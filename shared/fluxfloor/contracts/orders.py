@@ -11,6 +11,10 @@ from fluxfloor.contracts.base import Ident, Model, NonNegative, Number, Positive
 from fluxfloor.contracts.plans import Plan
 from fluxfloor.contracts.signals import OrderType, TimeInForce
 
+DUST = "dust"
+"""The strategy that holds what is too small for any venue to take: nobody trades it, nothing counts it as a position.
+The fills by which it comes there happened at no venue, and their trade ids begin with it."""
+
 
 class Side(StrEnum):
     BUY = "BUY"

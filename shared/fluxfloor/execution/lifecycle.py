@@ -191,6 +191,17 @@ def observe_past(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int)
     return Observed(changed, report_of(told, new, now_ms, late=order.state.terminal), None, new)
 
 
+def handed_over(order: Order, fill: Fill, lots: int) -> Observed:
+    """With a fill that happened at no venue, `lots` of it: what was left is somebody else's now."""
+    filled = order.model_copy(
+        update={
+            "fills": {**order.fills, fill.trade_id: fill}, "filled_lots": order.filled_lots + lots,
+            "filled_cost": rounded(order.filled_cost + cost(fill.price, fill.quantity)),
+        }
+    )  # fmt: skip
+    return Observed(filled, None, OrderState.CANCELLED, (fill,))
+
+
 def asked_again(order: Order, client_order_id: str) -> Order:
     """Without this past attempt among those to be asked about."""
     left = tuple(item for item in order.past if item.client_order_id != client_order_id)

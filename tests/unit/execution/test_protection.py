@@ -179,3 +179,32 @@ def test_two_exits_together_take_no_more_than_is_held(room):
     room.later(10_000)
     assert position(room) == 0
     assert {room.order(name).state for name in "ab"} == {S.FILLED, S.CANCELLED}
+
+
+# --- what is too small to leave ----------------------------------------------------------------------------------
+
+
+def test_a_rest_too_small_for_the_venue_is_handed_to_dust_lot_for_lot_and_the_strategy_is_flat(tmp_path):
+    room = ExecutionRoom(tmp_path)
+    enter(room)
+    room.trades_at_least("0.005")
+    room.ask(intent("most", Side.SELL, lots=90))
+    room.later(2_000)
+    room.ask(intent("rest", Side.SELL, lots=10))
+    room.later(2_000)
+    order, taken = room.order("rest"), room.reports()[-1]
+    assert (order.state, order.filled_lots, order.reason[:5]) == (S.CANCELLED, 10, "dust:")
+    assert (taken.intent.strategy_id, taken.intent.side, taken.filled_lots) == ("dust", Side.BUY, 10)
+    assert room.slot().lots == 0
+    assert position(room) == 10, "at the venue nothing has moved"
+    room.close()
+
+
+def test_a_small_part_of_a_large_position_is_no_dust(tmp_path):
+    room = ExecutionRoom(tmp_path)
+    enter(room)
+    room.trades_at_least("0.005")
+    room.ask(intent("part", Side.SELL, lots=10))
+    room.later(2_000)
+    assert (room.order("part").state, room.order("part").filled_lots, room.slot().lots) == (S.CANCELLED, 0, 100)
+    room.close()

@@ -12,7 +12,7 @@ from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.events import EVENTS
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.journal import claim_id
-from fluxfloor.contracts.orders import OrderState
+from fluxfloor.contracts.orders import DUST, OrderState
 from fluxfloor.contracts.state import Account, LedgerEntry, Order, RiskBook, Stances
 from fluxfloor.local.chaos.scenario import INSTRUMENT
 from fluxfloor.local.floor import Floor
@@ -64,7 +64,7 @@ def one_live_order_per_intent(orders: list[Order], placed: list[PaperOrder]) -> 
 
 
 def fills_equal_the_venues(orders: list[Order], fills: list[PaperFill]) -> Iterator[str]:
-    ours = {trade_id for order in orders for trade_id in order.fills}
+    ours = {trade_id for order in orders for trade_id in order.fills if not trade_id.startswith(DUST)}
     theirs = {fill.id for fill in fills}
     if ours != theirs:
         yield f"fills: only ours {sorted(ours - theirs)}, only the venue's {sorted(theirs - ours)}"
@@ -73,7 +73,9 @@ def fills_equal_the_venues(orders: list[Order], fills: list[PaperFill]) -> Itera
 def books_agree(floor: Floor, entries: list[LedgerEntry], fills: list[PaperFill]) -> Iterator[str]:
     if not balanced(entries):
         yield f"the ledger does not sum to zero: {sums(entries)}"
-    booked = Counter(entry.reference for entry in entries if entry.kind == "fill")
+    booked = Counter(
+        entry.reference for entry in entries if entry.kind == "fill" and not entry.reference.startswith(DUST)
+    )
     if booked != Counter(fill.id for fill in fills):
         yield f"the ledger holds {booked.total()} fills, the venue {len(fills)}"
     for row in _rows(floor, "accounts"):
