@@ -113,7 +113,7 @@ def settled(observed: Observed, capabilities: Capabilities, now_ms: int) -> Obse
         return lifecycle.ended(observed, following.state, following.reason, now_ms)
     counted = order.model_copy(
         update={
-            "tries": 0 if observed.new else order.tries + 1,
+            "tries": 0 if observed.new or observed.over is OrderState.FILLED else order.tries + 1,
             "chases": order.chases + (order.cancelling == plans.CHASE),
         }
     )

@@ -17,6 +17,7 @@ from fluxfloor.ports import Venue, VenueOrder
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
+from functions.execution import alarms
 from functions.execution.recording import (
     FIRST_LOOK_MS,
     LOOK_EVERY_MS,
@@ -110,7 +111,7 @@ def _end(
 def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[str, ...]:
     """The protective order is taken back first, and its end sends this one on. One that has not left yet ends here."""
     (guard,) = work.read(Order.key(slot.guard))
-    again_ms = work.now_ms + FIRST_LOOK_MS
+    waiting, again_ms = order, work.now_ms + FIRST_LOOK_MS
     if guard is None or guard.state.terminal:
         work.write(slots.unguarded(slot, work.now_ms))
     elif guard.state is OrderState.REQUESTED:
@@ -118,8 +119,10 @@ def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[
     elif not guard.cancelling:
         work.write(lifecycle.take_back(guard, plans.IN_THE_WAY, work.now_ms))
     else:
+        waiting = order.model_copy(update={"tries": order.tries + 1, "reason": "its stop can't be taken away yet"})
         again_ms = work.now_ms + LOOK_EVERY_MS
-    work.write(lifecycle.wait(order, again_ms))
+    alarms.trying(work, order, waiting)
+    work.write(lifecycle.wait(waiting, again_ms))
     work.set_timer("check", order.id, again_ms)
     return (slot.guard,)
 

@@ -87,7 +87,7 @@ class Protection(RuleBasedStateMachine):
 
     def _calm_down(self):
         self.room.market(49_995, 50_005)
-        for _ in range(10):
+        for _ in range(6):
             self.room.venue.mood = ""
             self.room.later(60_000)
             self.room.sweep()
@@ -101,6 +101,6 @@ class Protection(RuleBasedStateMachine):
 
 
 Protection.TestCase.settings = settings(
-    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestWhatIsHeldIsProtectedAndNoMoreLeaves = Protection.TestCase

@@ -7,6 +7,7 @@ from enum import Enum
 from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.venues import Capabilities
+from fluxfloor.execution import plans
 
 MIN_LOOKUPS = 2  # negative look-ups, after the grace, before an order counts as not there
 
@@ -35,7 +36,7 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
         return Next.WAIT
     if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
         return Next.ASK_A_PERSON  # it was there: that it can't be seen now is no proof of its end
-    wanted = order.intent.purpose is not Purpose.ENTRY and not order.cancelling
+    wanted = order.intent.purpose is not Purpose.ENTRY and not plans.ends_it(order)
     if capabilities.placement_expiry_ms:
         return Next.RESEND if wanted else Next.GIVE_UP
     return Next.RESEND if capabilities.permanent_client_ids and wanted else Next.ASK_A_PERSON

@@ -232,5 +232,10 @@ def _last_ms(order: Order) -> int:
     return order.accepted_ms + plan.over_ms if plan is not None else 0
 
 
+def ends_it(order: Order) -> bool:
+    """Is its placement being taken back for good?"""
+    return order.cancelling not in ("", CHASE, SLICE, AMEND)
+
+
 def back_off_ms(tries: int) -> int:
     return BACK_OFF_MS[min(tries, len(BACK_OFF_MS) - 1)]
