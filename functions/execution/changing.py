@@ -14,6 +14,7 @@ from fluxfloor.runtime.work import Work
 
 from functions.execution import alarms
 from functions.execution.follow import advance
+from functions.execution.looking import look_once_more
 from functions.execution.recording import look_again, state
 
 PATIENCE_MS = 120_000  # for an intent that its change has overtaken
@@ -22,6 +23,8 @@ PATIENCE_MS = 120_000  # for an intent that its change has overtaken
 def change(changed: OrderChanged, work: Work) -> None:
     wish = changed.change
     (order,) = work.read(Order.key(wish.intent_id))
+    if wish.kind is ChangeKind.LOOK:
+        return
     if order is None:
         if work.now_ms < wish.ts_event_ms + PATIENCE_MS:
             raise RetryLater(f"intent {wish.intent_id} has not come yet")
@@ -39,7 +42,12 @@ def change(changed: OrderChanged, work: Work) -> None:
 def follow(context: Context, fact: Fact) -> None:
     """At once; what can't be done now the timers and the sweep do."""
     assert isinstance(fact.event, OrderChanged)
-    advance(context, fact.event.change.intent_id)
+    wish = fact.event.change
+    order = context.read(Order.key(wish.intent_id))
+    if order is not None and order.state.terminal and wish.kind is ChangeKind.LOOK:
+        look_once_more(context, order, however_late=True)
+    else:
+        advance(context, wish.intent_id)
 
 
 def _cancel(work: Work, order: Order, wish: OrderChange) -> None:

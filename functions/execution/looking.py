@@ -45,11 +45,12 @@ def look(context: Context, order: Order) -> None:
         _missing(context, order, rules)
 
 
-def look_once_more(context: Context, order: Order) -> None:
+def look_once_more(context: Context, order: Order, however_late: bool = False) -> None:
     """After a cancel or an expiry the venue may still come up with a fill, or with the order itself: it is taken out
-    and what it filled is booked. Only soon after the end, and only where something was sent."""
+    and what it filled is booked. Only soon after the end, unless a person asks, and only where something was sent."""
     ended_unfilled = order.state in (OrderState.CANCELLED, OrderState.EXPIRED)
-    if not order.submitted_ms or not ended_unfilled or context.now_ms > order.updated_ms + 2 * LATE_LOOK_MS:
+    soon = however_late or context.now_ms <= order.updated_ms + 2 * LATE_LOOK_MS
+    if not order.submitted_ms or not ended_unfilled or not soon:
         return
     rules = rules_of(context, order.intent)
     venue = context.ports.venue(order.intent.account_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from fluxfloor.contracts.orders import OrderState, Side
@@ -10,8 +11,8 @@ from fluxfloor.contracts.plans import Plan, PlanStyle
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.runtime.runner import Outcome
 
-from tests.support.desk import AT_MS, d, intent
-from tests.support.execution_room import ExecutionRoom
+from tests.support.desk import AT_MS, d, fill, intent
+from tests.support.execution_room import ExecutionRoom, Moody
 
 S = OrderState
 
@@ -157,3 +158,25 @@ def test_a_halt_takes_back_entries_that_rest_and_ends_slices_and_leaves_exits(ro
     states = {name: room.order(name).state for name in ("resting", "sliced", "out")}
     assert states == {"resting": S.CANCELLED, "sliced": S.CANCELLED, "out": S.FILLED}
     assert room.order("resting").reason == "halted: kill switch"
+
+
+def test_a_person_may_have_an_order_looked_up_at_any_time(tmp_path):
+    class Forgetful(Moody):
+        """Shows a fill that came before the cancel an hour later."""
+
+        remembers = False
+
+        def find(self, client_order_id, instrument, since_ms):
+            found = super().find(client_order_id, instrument, since_ms)
+            ended = found is not None and found.state.terminal
+            return replace(found, fills=(fill("late", 4),) if self.remembers else ()) if ended else found
+
+    room = ExecutionRoom(tmp_path, Forgetful)
+    rest(room)
+    room.change("cancel")
+    room.later(3_600_000)
+    room.venue.remembers = True
+    room.change("look")
+    order = room.order("i1")
+    assert (order.state, order.filled_lots, room.reports()[-1].late) == (S.CANCELLED, 4, True)
+    room.close()
