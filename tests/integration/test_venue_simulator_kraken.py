@@ -11,7 +11,9 @@ from typing import Any
 import ccxt
 import pytest
 from fluxfloor.adapters.venues.ccxt_exchange import open_exchange
+from fluxfloor.contracts.orders import Side
 from fluxfloor.venuesim.faults import Fault, FaultKind
+from fluxfloor.venuesim.orders import Terms
 from fluxfloor.venuesim.rules import Mode
 from fluxfloor.venuesim.sources import Walk
 
@@ -129,6 +131,24 @@ def test_an_order_is_asked_for_by_its_own_id_or_found_in_the_listings_by_the_cli
     assert list(client.private_post_openorders(named)["result"]["open"]) == [placed["id"]]
     with pytest.raises(ccxt.ExchangeError, match="EGeneral:Invalid arguments:txid"):
         client.private_post_queryorders(named)
+
+
+def test_listings_come_in_pages_of_fifty_newest_first(kraken: VenueRoom) -> None:
+    client, terms = kraken.client, Terms(SYMBOL, Side.BUY, quantity=D("0.0001"))
+    for number in range(60):
+        if number == 30:
+            kraken.desk.faults.add(Fault(FaultKind.REPEAT_FILL))
+        kraken.venue.place("main", terms)
+    first = client.private_post_tradeshistory()["result"]
+    second = client.private_post_tradeshistory({"ofs": "49"})["result"]
+    assert (first["count"], len(first["trades"]), len(second["trades"])) == (61, 49, 12)
+    assert len({**first["trades"], **second["trades"]}) == 60
+    numbers = [trade["trade_id"] for trade in first["trades"].values()]
+    assert numbers == sorted(numbers, reverse=True)
+    closed = client.private_post_closedorders()["result"]
+    assert (closed["count"], len(closed["closed"])) == (60, 50)
+    ledger = client.private_post_ledgers({"type": "trade", "asset": "XXBT"})["result"]
+    assert (ledger["count"], len(ledger["ledger"])) == (60, 50)
 
 
 def test_funds_transfers_and_trade_balance(kraken: VenueRoom) -> None:

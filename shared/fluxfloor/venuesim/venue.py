@@ -166,8 +166,11 @@ class Venue:
     def visible_fills(self, account: str) -> list[Fill]:
         """What listings show, oldest first; one that is shown twice is in here twice."""
         now_ms = self.advance()
-        shown = (fill for fill in self.account(account).fills if self._shows(fill, now_ms))
+        shown = (fill for fill in self.account(account).fills if self.shows(fill, now_ms))
         return [fill for fill in shown for _ in range(fill.shown)]
+
+    def shows(self, fill: Fill, now_ms: int) -> bool:
+        return max(fill.visible_ms, self.orders[fill.order - 1].visible_ms) <= now_ms
 
     def visible_entries(self, account: str) -> list[Entry]:
         """The ledger as it is shown: without the lines of fills that are not."""
@@ -175,13 +178,10 @@ class Venue:
         return [
             entry
             for entry in self.account(account).ledger
-            if not entry.fill or self._shows(self.fills[entry.fill - 1], now_ms)
+            if not entry.fill or self.shows(self.fills[entry.fill - 1], now_ms)
         ]
 
     # --- inside ----------------------------------------------------------------------------------------------------
-
-    def _shows(self, fill: Fill, now_ms: int) -> bool:
-        return max(fill.visible_ms, self.orders[fill.order - 1].visible_ms) <= now_ms
 
     def _next_source(self, now_ms: int) -> Outside | None:
         due = [market for market in self.outside.values() if market.due_ms is not None and market.due_ms <= now_ms]

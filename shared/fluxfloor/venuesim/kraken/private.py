@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from fluxfloor.venuesim.kraken import names, shapes
 from fluxfloor.venuesim.kraken.reading import market_named, terms_of
@@ -13,6 +12,7 @@ from fluxfloor.venuesim.orders import Entry, Fill, Order
 from fluxfloor.venuesim.refusals import Reason, Refused
 from fluxfloor.venuesim.venue import Venue
 
+N = TypeVar("N", Entry, Fill, Order)
 PAGE = 50
 MAX_IDS = 50
 
@@ -60,18 +60,17 @@ def trade_volume(venue: Venue, _account: str, params: Params) -> Any:
 def ledgers(venue: Venue, account: str, params: Params) -> Any:
     wanted_asset, kind = params.get("asset", "all"), params.get("type", "all")
     found = [
-        (entry.ts_ms, names.an_id("L", entry.number), entry)
+        (entry.ts_ms, entry.number, entry)
         for entry in venue.visible_entries(account)
         if _asset_matches(wanted_asset, entry.currency) and kind in ("all", shapes.entry_type(entry))
     ]
-    page, count = _page(found, params)
+    page, count = _page("L", found, params)
     return {"ledger": {key: shapes.entry(venue.rules, entry) for key, entry in page}, "count": count}
 
 
 def query_ledgers(venue: Venue, account: str, params: Params) -> Any:
-    wanted = _ids(params, "id")
-    entries = {names.an_id("L", entry.number): entry for entry in venue.visible_entries(account)}
-    return {key: shapes.entry(venue.rules, entries[key]) for key in wanted if key in entries}
+    entries = _by_id("L", venue.visible_entries(account), _ids(params, "id"))
+    return {key: shapes.entry(venue.rules, entry) for key, entry in entries.items()}
 
 
 def deposits(venue: Venue, account: str, params: Params) -> Any:
@@ -134,13 +133,13 @@ def closed_orders(venue: Venue, account: str, params: Params) -> Any:
     found = [
         (
             order.created_ms if params.get("closetime") == "open" else order.ended_ms,
-            names.an_id("O", order.number),
+            order.number,
             order,
         )
         for order in venue.visible_orders(account)
         if not order.open and _wanted(order, params)
     ]
-    page, count = _page(found, params)
+    page, count = _page("O", found, params)
     return {"closed": {key: _order(venue, order, params) for key, order in page}, "count": count}
 
 
@@ -150,46 +149,52 @@ def query_orders(venue: Venue, account: str, params: Params) -> Any:
     wanted = _ids(params, "txid")
     if not wanted:
         raise Refused(Reason.INVALID_ARGUMENT, "txid")
-    shown = {names.an_id("O", order.number): order for order in venue.visible_orders(account) if _wanted(order, params)}
-    return {key: _order(venue, order, params) for key, order in shown.items() if key in wanted}
+    shown = _by_id("O", venue.visible_orders(account), wanted)
+    return {key: _order(venue, order, params) for key, order in shown.items() if _wanted(order, params)}
 
 
 def trades_history(venue: Venue, account: str, params: Params) -> Any:
     """Keyed by id: a fill that is shown twice raises the count, and comes again on the page after."""
-    found = [(fill.ts_ms, names.an_id("T", fill.number), fill) for fill in venue.visible_fills(account)]
-    page, count = _page(found, params)
+    found = [(fill.ts_ms, fill.number, fill) for fill in venue.visible_fills(account)]
+    page, count = _page("T", found, params)
     return {"trades": {key: _trade(venue, fill) for key, fill in page}, "count": count}
 
 
 def query_trades(venue: Venue, account: str, params: Params) -> Any:
-    wanted = _ids(params, "txid")
-    fills = {names.an_id("T", fill.number): fill for fill in venue.visible_fills(account)}
-    return {key: _trade(venue, fills[key]) for key in wanted if key in fills}
+    fills = _by_id("T", venue.visible_fills(account), _ids(params, "txid"))
+    return {key: _trade(venue, fill) for key, fill in fills.items()}
 
 
 # --- parts -------------------------------------------------------------------------------------------------------
 
 
-def _page(found: Iterable[tuple[int, str, Any]], params: Params) -> tuple[list[tuple[str, Any]], int]:
+def _page(prefix: str, found: list[tuple[int, int, N]], params: Params) -> tuple[list[tuple[str, N]], int]:
     """Newest first, 50 from `ofs` on, after `start` (exclusive) until `end` (inclusive): seconds or an id."""
     rows = sorted(found, key=lambda row: row[0])
-    after_ms, until_ms = _bound(rows, params.get("start")), _bound(rows, params.get("end"))
+    after_ms, until_ms = (_bound(prefix, rows, params.get(name), name) for name in ("start", "end"))
     kept = [
-        (key, item)
-        for ts_ms, key, item in reversed(rows)
+        (number, item)
+        for ts_ms, number, item in reversed(rows)
         if (after_ms is None or ts_ms > after_ms) and (until_ms is None or ts_ms <= until_ms)
     ]
     offset = whole(params.get("ofs", "0"), "ofs")
-    return kept[offset : offset + PAGE], len(kept)
+    return [(names.an_id(prefix, number), item) for number, item in kept[offset : offset + PAGE]], len(kept)
 
 
-def _bound(rows: list[tuple[int, str, Any]], told: str | None) -> Decimal | None:
+def _bound(prefix: str, rows: list[tuple[int, int, N]], told: str | None, name: str) -> Decimal | None:
     if not told:
         return None
-    for ts_ms, key, _ in rows:
-        if key == told:
+    meant = names.number_of(prefix, told)
+    for ts_ms, own, _ in rows:
+        if own == meant:
             return Decimal(ts_ms)
-    return number(told, "start") * 1000
+    return number(told, name) * 1000
+
+
+def _by_id(prefix: str, items: list[N], wanted: list[str]) -> dict[str, N]:
+    """Those that are wanted, by their ids."""
+    meant = {names.number_of(prefix, key): key for key in wanted}
+    return {meant[item.number]: item for item in items if item.number in meant}
 
 
 def _ids(params: Params, name: str) -> list[str]:
@@ -208,8 +213,7 @@ def _order(venue: Venue, order: Order, params: Params) -> dict[str, Any]:
     market = venue.outside[order.terms.symbol].market
     listed: list[str] = []
     if params.get("trades", "").lower() in ("true", "1"):
-        shown = {fill.number for fill in venue.visible_fills(order.account)}
-        listed = [names.an_id("T", fill.number) for fill in order.fills if fill.number in shown]
+        listed = [names.an_id("T", fill.number) for fill in order.fills if venue.shows(fill, venue.now_ms)]
     return shapes.order(market, order, listed)
 
 
