@@ -22,6 +22,8 @@ from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.venuesim.accounts import Account
 from fluxfloor.venuesim.alpaca import RULES as ALPACA_RULES
 from fluxfloor.venuesim.alpaca import Alpaca
+from fluxfloor.venuesim.binance import RULES as BINANCE_RULES
+from fluxfloor.venuesim.binance import Binance
 from fluxfloor.venuesim.facade import Desk, Facade
 from fluxfloor.venuesim.faults import Fault, FaultKind
 from fluxfloor.venuesim.keys import ApiKey
@@ -35,6 +37,7 @@ AT_MS = 1_767_225_600_000  # 2026-01-01
 TICK, LOT = Decimal("0.1"), Decimal("0.00001")
 FACADES: dict[str, tuple[Callable[[Desk], Any], Any]] = {
     "kraken": (Kraken, KRAKEN_RULES),
+    "binance": (Binance, BINANCE_RULES),
     "alpaca": (partial(Alpaca, always_open=True), ALPACA_RULES),
 }
 Told = Callable[[], Keys]

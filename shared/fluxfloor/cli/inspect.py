@@ -1,4 +1,4 @@
-"""`fluxfloor topology`, `why` and `cost`: looking at the floor without touching it."""
+"""`fluxfloor topology`, `venues`, `why` and `cost`: looking at the floor without touching it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from fluxfloor.cli import show
+from fluxfloor.contracts.venues import table as matrix
 from fluxfloor.reporting.operations import Counts
 from fluxfloor.topology import STAGES
 
@@ -36,6 +37,21 @@ def _span(minutes: int) -> str:
     if minutes % 1440 == 0:
         return "day"
     return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+
+
+def venues(
+    markdown: Annotated[bool, typer.Option(help="The table in the README, as Markdown.")] = False,
+) -> None:
+    """What each venue can be relied on for: the promises that execution builds on."""
+    head, *rows = matrix()
+    if markdown:
+        for row in (head, ("---",) * len(head), *rows):
+            typer.echo("| " + " | ".join(row) + " |")
+        return
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    show.console.print(table)
 
 
 def why(

@@ -196,6 +196,7 @@ class CcxtVenue:
         with self._opened:
             if self._made is None:
                 exchange = self._exchange()
+                exchange.has["fetchCurrencies"] = self._kind.reads_currencies
                 names = CcxtNames(exchange, self._sleep)
                 self._made = names, self._kind(names)
                 budget = Budget(self._clock, PUBLIC_PER_MINUTE)

@@ -125,6 +125,7 @@ class Dialect(ABC):
 
     exchange_id: ClassVar[str]
     options: ClassVar[Json] = {}  # ccxt's, so that metadata is of spot markets only
+    reads_currencies: ClassVar[bool] = False  # does it take a list of currencies to understand their names?
     least_ms: ClassVar[int] = 0  # a placement with less time left than this is not sent
     most_ms: ClassVar[int] = 55_000  # and none is sent with more: the venue would refuse it
     clock_step_ms: ClassVar[int] = 1  # what the venue's clock is told in

@@ -23,6 +23,8 @@ from fluxfloor.ports import Placement, VenueFill, VenueOrder, VenueTransfer
 
 DAY_MS = 86_400_000
 PAGE = 1_000
+FOUNDED_MS = 1_500_000_000_000  # July 2017: nothing is older
+DAY_BY_DAY_MS = 30 * DAY_MS  # farther back, trades are asked for by number from the first on
 TRANSFERS_WINDOW_MS = 89 * DAY_MS  # …/wallet/capital/deposite-history: 90 days at most
 _TYPES = {
     OrderType.MARKET: "MARKET", OrderType.LIMIT: "LIMIT", OrderType.STOP: "STOP_LOSS",
@@ -165,7 +167,7 @@ class Binance(base.Dialect):
         if not self.names.has_api("sapi"):  # the test network has no wallet
             return []
         found: list[VenueTransfer] = []
-        for start_ms in range(since_ms, until_ms, TRANSFERS_WINDOW_MS):
+        for start_ms in range(max(since_ms, FOUNDED_MS), until_ms + 1, TRANSFERS_WINDOW_MS):
             window = {"startTime": start_ms, "endTime": min(until_ms, start_ms + TRANSFERS_WINDOW_MS - 1)}
             found += [self._deposit(row) for row in _listing(ask, "capital/deposit/hisrec", window) if _credited(row)]
             found += [self._withdrawal(row) for row in _listing(ask, "capital/withdraw/history", window) if _left(row)]
@@ -250,24 +252,32 @@ def _venue_fill(row: Json, market: Market) -> VenueFill:
 
 
 def _trades(ask: Ask, market_id: str, since_ms: int, until_ms: int) -> Iterator[Json]:
-    """Day by day (a window may be no longer) to the first trade, and from its id on to the last."""
+    """All of one market between the two times, from the first page on by number."""
+    params = {"symbol": market_id, "limit": PAGE}
+    first = _first_page(ask, params, since_ms, until_ms)
+    rows = _from_first(ask, params, first, short_page_ends=False)
+    yield from (row for row in rows if since_ms <= int(row["time"]) <= until_ms)
+
+
+def _first_page(ask: Ask, params: Json, since_ms: int, until_ms: int) -> list[Json]:
+    """Day by day (a window may be no longer) to the first trade."""
+    if until_ms - since_ms > DAY_BY_DAY_MS:
+        return list(ask(_call("myTrades", {**params, "fromId": 0})))
     for start_ms in range(since_ms, until_ms + 1, DAY_MS):
         window = {"startTime": start_ms, "endTime": min(until_ms, start_ms + DAY_MS - 1)}
-        params = {"symbol": market_id, "limit": PAGE}
         page = ask(_call("myTrades", {**params, **window}))
         if page:
-            rows = _from_first(ask, params, page, short_page_ends=False)
-            yield from (row for row in rows if since_ms <= int(row["time"]) <= until_ms)
-            return
+            return list(page)
+    return []
 
 
 def _from_first(ask: Ask, params: Json, page: list[Json], short_page_ends: bool = True) -> Iterator[Json]:
     """This page and all that follow it, by id."""
     seen: set[str] = set()
     for _ in range(base.MAX_PAGES):
-        fresh = [row for row in page if str(row["id"]) not in seen]
-        yield from fresh
-        seen.update(str(row["id"]) for row in fresh)
+        fresh = {name: row for row in page if (name := str(row["id"])) not in seen}
+        yield from fresh.values()
+        seen |= fresh.keys()
         if not fresh or (short_page_ends and len(page) < PAGE):
             return
         page = ask(_call("myTrades", {**params, "fromId": max(int(row["id"]) for row in page) + 1}))

@@ -19,6 +19,7 @@ from fluxfloor.contracts.signals import OrderType, TimeInForce
 from fluxfloor.errors import VenueRefused
 from fluxfloor.ports import Placement, VenueFill, VenueOrder, VenueTransfer
 
+KEPT_MS = 2 * 365 * 86_400_000  # …/order/execution: two years are kept
 WEEK_MS = 7 * 86_400_000  # …/order/execution, …/account/transaction-log: a window may be no longer
 _STATES = {
     "Filled": OrderState.FILLED, "Cancelled": OrderState.CANCELLED, "PartiallyFilledCanceled": OrderState.CANCELLED,
@@ -210,7 +211,7 @@ def _pages(ask: Ask, path: str, params: Json, limit: int = 50, spot: bool = True
 
 
 def _weeks(since_ms: int, until_ms: int) -> Iterator[Json]:
-    for start_ms in range(since_ms, until_ms + 1, WEEK_MS):
+    for start_ms in range(max(since_ms, until_ms - KEPT_MS), until_ms + 1, WEEK_MS):
         yield {"startTime": start_ms, "endTime": min(until_ms, start_ms + WEEK_MS - 1)}
 
 

@@ -74,6 +74,7 @@ _KINDS = {
 
 class Kraken(base.Dialect):
     exchange_id = "kraken"
+    reads_currencies = True  # XXBT, ZUSD
     least_ms: ClassVar[int] = 3_000  # a deadline lies 2 to 60 s ahead; it is sent in whole seconds
     clock_step_ms: ClassVar[int] = 1_000
 
