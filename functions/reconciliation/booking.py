@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from fluxfloor.accounts import adopting
 from fluxfloor.accounts import book as books
-from fluxfloor.accounts.ledger import fill_entry_id
+from fluxfloor.accounts.ledger import fill_entry_id, moved_entry_id
 from fluxfloor.contracts.events import CandleClosed, ExecutionReported
-from fluxfloor.contracts.instruments import QuoteState
-from fluxfloor.contracts.state import Account, LedgerEntry, TradeRow
+from fluxfloor.contracts.instruments import Instrument, QuoteState
+from fluxfloor.contracts.orders import OrderReport
+from fluxfloor.contracts.state import Account, LedgerEntry
 from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
 
 from functions.reconciliation.pricing import instruments, rates_for
+from functions.reconciliation.telling import keep
 
 QUOTE_GRACE_MS = 60_000  # a quote from within the minute after a bar's close is the price at that close
 
@@ -29,19 +32,33 @@ def book(reported: ExecutionReported, work: Work) -> None:
     if account is None:
         raise RetryLater(f"account {account_id} is not open yet")
     rules = instruments(work, account, report.intent.instrument_id)
-    known = frozenset(entry.reference for entry in entries if entry is not None)
+    found = [entry for entry in entries if entry is not None]
+    known = frozenset(entry.reference for entry in found)
     fees = {fill.fee_currency for fill in report.new_fills if fill.fee}
     traded = rules[report.intent.instrument_id]
     rates = rates_for(work, account, rules, traded.quote, *(fees - {traded.base}))
     booked = books.book_report(account, report, rules, known, rates)
+    adopted = {entry.reference for entry in found if entry.kind == "external"}
+    booked = _handed_back(work, booked, report, adopted, rules)
     if not booked.entries:
         return
-    for entry in booked.entries:
-        work.write(entry)
-    for trade in booked.trades:
-        work.create(TradeRow(id=trade.trade_id, account_id=trade.account_id, exit_ms=trade.exit_ms, trade=trade))
+    keep(work, booked.entries, booked.trades)
     work.write(booked.account)
     work.emit(books.told(booked.account, rules, "fill", work.now_ms, booked.trades))
+
+
+def _handed_back(
+    work: Work, booked: books.Booked, report: OrderReport, adopted: set[str], rules: dict[str, Instrument]
+) -> books.Booked:
+    """With the fills that were adopted as nobody's before their order told of them: once, like any booking."""
+    fills = {fill.trade_id: fill for fill in report.new_fills if fill.trade_id in adopted}
+    account_id = report.intent.account_id
+    keys = [LedgerEntry.key(moved_entry_id(account_id, name)) for name in fills]
+    for fill, done in zip(fills.values(), work.read_all(keys) if keys else (), strict=True):
+        if done is None:
+            back = adopting.hand_back(booked.account, fill, report.intent, rules, work.now_ms)
+            booked = books.Booked(back.account, booked.entries + back.entries, booked.trades + back.trades)
+    return booked
 
 
 def mark(closed: CandleClosed, work: Work) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from fluxfloor.contracts.events import CandleClosed, ExecutionReported
-from fluxfloor.contracts.facts import Fact
-from fluxfloor.runtime.context import Context
+from fluxfloor.contracts.events import AdjustmentConfirmed, CandleClosed, ExecutionReported
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.reconciliation import booking, comparing
+from functions.reconciliation import booking, comparing, differing
 
 stage = Stage("reconciliation")
 
 stage.on(ExecutionReported, then=comparing.after_fill)(booking.book)
 stage.on(CandleClosed)(booking.mark)
+stage.on(AdjustmentConfirmed, then=comparing.after_confirmation)(differing.confirm)
 
-
-@stage.job("sweep")
-def sweep(context: Context, fact: Fact) -> None:
-    comparing.compare_all(context)
-
+stage.job("sweep")(lambda context, _: comparing.compare_all(context))
+stage.job("watch")(lambda context, _: comparing.watch(context))
 
 main = serve(stage)

@@ -115,6 +115,7 @@ TOPICS: dict[str, Topic] = {
         Topic("orders.changed", "account", 24, "a wish to cancel, amend or release an intent"),
         Topic("executions.reported", "account", 744, "what became of an order, with new fills"),
         Topic("accounts.updated", "account", 168, "the books after a change"),
+        Topic("adjustments.confirmed", "account", 24, "a difference that a person agrees to"),
         Topic("risks.raised", "scope", 168, "something a person should know"),
         Topic("exports.requested", "export", 24, "a report somebody wants"),
         Topic("exports.completed", "export", 24, "a report that is ready"),
@@ -218,10 +219,14 @@ STAGES: dict[str, StageSpec] = {
             consumes=(
                 Subscription("executions.reported", ordered=True),
                 Subscription("candles.closed", ordered=True, only={"traded": "true"}),
+                Subscription("adjustments.confirmed"),
                 releases("reconciliation"),
             ),
-            produces=("accounts.updated", "risks.raised"),
-            schedules=(_sweep(15, "compares every account with its venue"),),
+            produces=("accounts.updated", "orders.changed", "risks.raised"),
+            schedules=(
+                _sweep(15, "compares every account with its venue"),
+                Schedule("watch", 1, "compares those at venues where an order or a position is open"),
+            ),
             uses_venue=True,
             secrets=("venue-query-*",),
             timeout_s=120,
@@ -254,6 +259,7 @@ STAGES: dict[str, StageSpec] = {
                 "histories.uploaded",
                 "quarantines.released",
                 "risks.raised",
+                "adjustments.confirmed",
             ),
             schedules=(_sweep(15),),
             public=True,
@@ -362,6 +368,9 @@ QUERIES: tuple[QueryShape, ...] = (
     *_everywhere(QueryShape("quarantine", order_by="at_ms", descending=True)),
     QueryShape("orders", equals=("open",)),  # execution's sweep
     QueryShape("slots", equals=("open",)),  # execution's sweep
+    QueryShape("orders", equals=("client_order_id",)),  # whose fill is this? (reconciliation)
+    QueryShape("orders", equals=("venue_order_id",)),
+    QueryShape("adjustments", equals=("account_id",), order_by="seen_ms", descending=True),
     QueryShape("accounts"),
     QueryShape("policies"),
     QueryShape("halts"),

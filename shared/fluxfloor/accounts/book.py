@@ -30,7 +30,8 @@ from fluxfloor.contracts.state import Account, AccountPosition, LedgerEntry, Rat
 
 ZERO = Decimal(0)
 Rules = dict[str, Instrument]
-NO_RATES: Final[Mapping[str, Rate]] = {}
+Rates = Mapping[str, Rate]
+NO_RATES: Final[Rates] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Booked:
 
 def open_account(
     account_id: str, portfolio_id: str, venue: str, currency: str, balances: dict[str, Decimal], now_ms: int,
-    rates: Mapping[str, Rate] = NO_RATES, in_opening: tuple[str, ...] = (),
+    rates: Rates = NO_RATES, in_opening: tuple[str, ...] = (),
 ) -> Booked:  # fmt: skip
     """A first sight of an account: what the venue holds is its capital, coins included. `in_opening` are the venue's
     trades and transfers of just before, which are in these balances already."""
@@ -64,7 +65,7 @@ def open_account(
 
 def book_report(
     account: Account, report: OrderReport, instruments: Rules, booked: frozenset[str] = frozenset(),
-    rates: Mapping[str, Rate] = NO_RATES,
+    rates: Rates = NO_RATES,
 ) -> Booked:  # fmt: skip
     """Every new fill of a report: ledger entries, balances, positions, trades. `booked` are trade ids to leave out,
     `rates` what the floor knows of other currencies, `instruments` the rules of all that is held and of the report's.
@@ -87,7 +88,7 @@ def book_report(
 @exact
 def book_fill(
     account: Account, fill: Fill, entry: LedgerEntry, intent: OrderIntent, instruments: Rules,
-    rates: Mapping[str, Rate] = NO_RATES,
+    rates: Rates = NO_RATES,
 ) -> tuple[Account, tuple[TradeClosed, ...]]:  # fmt: skip
     """One entry into balances, position and result. Values what it must with `rates`, and the base by the fill."""
     rules = instruments[intent.instrument_id]
@@ -114,7 +115,7 @@ def moved(balances: dict[str, Decimal], entry: LedgerEntry) -> dict[str, Decimal
     return after
 
 
-def _rates_at(account: Account, fill: Fill, rules: Instrument, rates: Mapping[str, Rate]) -> dict[str, Rate]:
+def _rates_at(account: Account, fill: Fill, rules: Instrument, rates: Rates) -> dict[str, Rate]:
     """What was known, what is newer, and the base at the fill's own price: whatever of it is no whole lot stands at
     what it cost."""
     known = {**account.rates}

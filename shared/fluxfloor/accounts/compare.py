@@ -1,11 +1,9 @@
-"""Our books against the venue's. The venue is the truth; a difference that stays is a mismatch.
-
-Nothing is ever taken over from the venue in silence: a deposit made there, or a trade that no order of ours caused,
-stays a difference until a person has dealt with it.
-"""
+"""Our balances against the venue's, once what explains itself is booked (`reconcile`). The venue is the truth; a
+difference that stays is a mismatch, and is never taken over in silence: a person agrees to it, or the settings do."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,18 +32,19 @@ class Comparison:
         return not self.differences and not self.overdue
 
 
-def since_ms(account: Account | None) -> int:
-    """From when on the venue's fills have to be looked at. Whatever was not booked when both last agreed was on its
-    way, and so younger than IN_FLIGHT_MS; whatever came before the account was opened is in its opening balances."""
+def since_ms(account: Account | None, now_ms: int) -> int:
+    """From when on the venue's fills and transfers have to be looked at. Whatever was not booked when both last agreed
+    was on its way, and so younger than IN_FLIGHT_MS; what was shown at the opening is in the opening balances, and is
+    known by its name."""
     if account is None:
-        return 0
-    return max(account.opened_ms, account.agreed_ms - LOOK_BACK_MS, 0)
+        return max(0, now_ms - LOOK_BACK_MS)
+    return max(0, min(account.agreed_ms, now_ms) - LOOK_BACK_MS)
 
 
 @exact
-def compare(account: Account, books: VenueBooks, booked: set[str], now_ms: int) -> Comparison:
+def compare(account: Account, books: VenueBooks, booked: Set[str], now_ms: int) -> Comparison:
     """`booked` are those of the venue's trade ids that stand in our ledger."""
-    missing = [seen for seen in books.fills if seen.fill.trade_id not in booked]
+    missing = [seen for seen in books.fills if seen.fill.trade_id not in {*booked, *account.in_opening}]
     overdue = tuple(seen.fill.trade_id for seen in missing if now_ms - seen.fill.ts_event_ms > IN_FLIGHT_MS)
     differences = {}
     for currency in sorted(books.balances.keys() | account.balances.keys()):

@@ -12,12 +12,19 @@ from fluxfloor.contracts.money import cost, exact
 from fluxfloor.contracts.orders import Fill, OrderIntent
 from fluxfloor.contracts.state import LedgerEntry, Posting
 from fluxfloor.errors import InvariantBroken
+from fluxfloor.ports import VenueFill, VenueTransfer
 
 VENUE = "assets:venue"  # what the venue holds for us
 TRADING = "trading"  # the other side of every exchange of one currency for another
 FEES = "expenses:fees"
 CAPITAL = "equity:capital"
 ADJUSTMENTS = "equity:adjustments"
+CAPITAL_KINDS = frozenset({"deposit", "withdrawal", "transfer"})
+AGAINST = {
+    **dict.fromkeys(CAPITAL_KINDS, CAPITAL),
+    "reward": "income:rewards", "interest": "income:interest", "fee": FEES, "adjustment": ADJUSTMENTS,
+}  # fmt: skip
+"""The other side of money that comes or goes without a trade, by its kind."""
 
 
 @exact
@@ -48,11 +55,66 @@ def fill_entry_id(account_id: str, trade_id: str) -> str:
 
 
 @exact
+def external_entry(account_id: str, seen: VenueFill) -> LedgerEntry:
+    """A trade that no order of ours made, by what it did to the balances. Its id is that of any fill of this trade: it
+    can't be booked as ours as well."""
+    postings = [
+        posting
+        for currency, amount in sorted(seen.moves.items())
+        for posting in (
+            Posting(ledger_account=VENUE, currency=currency, amount=amount),
+            Posting(ledger_account=TRADING, currency=currency, amount=-amount),
+        )
+        if amount
+    ]
+    return _balanced(
+        LedgerEntry(
+            id=fill_entry_id(account_id, seen.fill.trade_id), account_id=account_id, kind="external",
+            reference=seen.fill.trade_id, postings=tuple(postings), ts_event_ms=seen.fill.ts_event_ms,
+        )
+    )  # fmt: skip
+
+
+def moved_entry(account_id: str, trade_id: str, intent: OrderIntent, at_ms: int) -> LedgerEntry:
+    """An adopted trade turned out to be an order's of ours: no money moves, its lots change hands."""
+    return LedgerEntry(
+        id=moved_entry_id(account_id, trade_id), account_id=account_id, kind="moved", reference=trade_id, postings=(),
+        ts_event_ms=at_ms, instrument_id=intent.instrument_id, intent_id=intent.intent_id,
+    )  # fmt: skip
+
+
+def moved_entry_id(account_id: str, trade_id: str) -> str:
+    return ids.digest("moved", account_id, trade_id)
+
+
+@exact
+def venue_transfer_entry(account_id: str, seen: VenueTransfer) -> LedgerEntry:
+    """A deposit, withdrawal, reward and so on as the venue tells it; the fee of it is an expense of ours."""
+    fee = seen.fee if seen.kind in CAPITAL_KINDS else Decimal(0)
+    postings = [
+        Posting(ledger_account=VENUE, currency=seen.currency, amount=seen.amount),
+        Posting(ledger_account=AGAINST[seen.kind], currency=seen.currency, amount=-(seen.amount + fee)),
+    ]
+    if fee:
+        postings.append(Posting(ledger_account=FEES, currency=seen.currency, amount=fee))
+    return _balanced(
+        LedgerEntry(
+            id=transfer_entry_id(account_id, seen.transfer_id), account_id=account_id, kind=seen.kind,
+            reference=seen.transfer_id, postings=tuple(postings), ts_event_ms=seen.ts_event_ms,
+        )
+    )  # fmt: skip
+
+
+def transfer_entry_id(account_id: str, transfer_id: str) -> str:
+    return ids.digest("transfer", account_id, transfer_id)
+
+
+@exact
 def transfer_entry(
-    account_id: str, kind: str, currency: str, amount: Decimal, reference: str, now_ms: int
+    account_id: str, kind: str, currency: str, amount: Decimal, reference: str, now_ms: int, capital: bool = False
 ) -> LedgerEntry:
-    """A deposit (or withdrawal, negative) against capital, or an adjustment against its own account."""
-    against = CAPITAL if kind == "deposit" else ADJUSTMENTS
+    """An opening balance against capital; an adjustment against its own account, or `capital` where it was that."""
+    against = CAPITAL if capital or kind == "deposit" else ADJUSTMENTS
     postings = (
         Posting(ledger_account=VENUE, currency=currency, amount=amount),
         Posting(ledger_account=against, currency=currency, amount=-amount),

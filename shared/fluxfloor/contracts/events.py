@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fluxfloor.contracts.base import Event, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.books import TreatAs
 from fluxfloor.contracts.decisions import Decision
 from fluxfloor.contracts.instruments import Candle, Quote
 from fluxfloor.contracts.orders import OrderChange, OrderIntent, OrderReport
@@ -204,6 +205,23 @@ class AccountUpdated(Event):
         return tuple(trade.trade_id for trade in self.trades)
 
 
+class AdjustmentConfirmed(Event):
+    """A person agrees that a difference with the venue is booked as it stands."""
+
+    type: ClassVar[str] = "adjustments.confirmed.v1"
+    account_id: Ident
+    adjustment_id: Ident
+    treat_as: TreatAs
+    confirmed_by: Ident
+    reason: str = Field(max_length=500)
+
+    def key(self) -> str:
+        return self.account_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.adjustment_id,)
+
+
 class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
@@ -388,8 +406,8 @@ EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
         CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, OrderChanged,
-        ExecutionReported, AccountUpdated, RiskRaised, ExportRequested, ExportCompleted, SimulationRequested,
-        SimulationCompleted,
+        ExecutionReported, AccountUpdated, AdjustmentConfirmed, RiskRaised, ExportRequested, ExportCompleted,
+        SimulationRequested, SimulationCompleted,
         AllocationRequested, AllocationMade, HistoryUploaded, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fluxfloor.contracts.base import Document, Ident, Model, NonNegative, Number, UtcMs
+from fluxfloor.contracts.books import Stray
 from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.events import SignalScored, TradeClosed
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
@@ -402,6 +403,8 @@ class Account(Document):
     agreed_ms: UtcMs = 0  # when the venue last agreed
     margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
     margin_free: Number | None = None
+    proposed: str = ""  # the adjustment that stands to be agreed to
+    strays: dict[str, Stray] = Field(default_factory=dict)  # orders at the venue that nobody knows, by its id there
     in_opening: tuple[str, ...] = ()  # the venue's trades and transfers of just before it: never booked by themselves
     basis: dict[str, Number] = Field(default_factory=dict)  # currency -> in the account's currency
     rates: dict[str, Rate] = Field(default_factory=dict)  # of the currencies that have a basis, or quote a position
@@ -422,8 +425,8 @@ class LedgerEntry(Document):
     owner: ClassVar[str] = "reconciliation"
 
     account_id: Ident
-    kind: str  # "fill", "deposit", "adjustment"
-    reference: str  # venue trade id, or the adjustment's evidence
+    kind: str  # "fill", "external", "moved", "adjustment", or that of a transfer
+    reference: str  # the venue's trade or transfer, or the adjustment
     postings: tuple[Posting, ...]
     ts_event_ms: UtcMs
     instrument_id: str = ""

@@ -147,6 +147,13 @@ class PaperSettings(Section):
         return self
 
 
+class ReconciliationSettings(Section):
+    """What becomes of a difference with the venue that no trade and no transfer explains."""
+
+    adjust: Literal["ask", "auto"] = "ask"
+    adjust_limit: NonNegative = Decimal(1)  # the most that "auto" books by itself, in the account's currency
+
+
 class VersionSettings(Section):
     """Another version of a portfolio's limits, that may decide beside the live one and be promoted."""
 
@@ -308,6 +315,7 @@ class Settings(Section):
     portfolios: dict[Ident, PortfolioSettings] = Field(default_factory=lambda: {"main": PortfolioSettings()})
     accounts: dict[Ident, AccountSettings] = Field(default_factory=lambda: {"paper-main": AccountSettings()})
     paper: PaperSettings = PaperSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     senders: dict[Ident, SenderSettings] = Field(default_factory=dict)
     alerts: tuple[Channel, ...] = (Channel(kind="log"),)
     api: ApiSettings = ApiSettings()

@@ -69,9 +69,9 @@ def test_it_is_told_which_way_the_difference_is():
     )
 
 
-def test_fills_are_looked_at_from_well_before_the_last_agreement_but_not_from_before_the_opening():
+def test_fills_are_looked_at_from_well_before_the_last_agreement():
     day_ms = 86_400_000
-    assert since_ms(None) == 0
-    assert since_ms(account()) == AT_MS
-    assert since_ms(account(agreed_ms=AT_MS + day_ms)) == AT_MS + day_ms - LOOK_BACK_MS
+    assert since_ms(None, AT_MS) == AT_MS - LOOK_BACK_MS
+    assert since_ms(account(), AT_MS + day_ms) == AT_MS - LOOK_BACK_MS
+    assert since_ms(account(agreed_ms=AT_MS + day_ms), AT_MS + day_ms) == AT_MS + day_ms - LOOK_BACK_MS
     assert LOOK_BACK_MS > IN_FLIGHT_MS

@@ -4,130 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fluxfloor.accounts.compare import IN_FLIGHT_MS, LOOK_BACK_MS
 from fluxfloor.accounts.ledger import balanced
-from fluxfloor.contracts.base import Event
-from fluxfloor.contracts.events import AccountUpdated, CandleClosed, ExecutionReported
-from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.instruments import Candle, InstrumentCatalog, QuoteState
-from fluxfloor.contracts.orders import OrderState, Side
+from fluxfloor.contracts.events import ExecutionReported
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Account, LedgerEntry
+from fluxfloor.contracts.state import Account
 from fluxfloor.errors import Throttled
-from fluxfloor.local import audit
-from fluxfloor.local.floor import Floor
-from fluxfloor.ports import Commit, Delivery, Placement, Ref
-from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.ports import Commit, Ref
 from fluxfloor.runtime.runner import Outcome
-from fluxfloor.runtime.settings import load
 
-from tests.support.desk import AT_MS, BTC, ETH, d, fill, intent, quote, report
+from tests.support.books_room import MINUTE_MS, Books
+from tests.support.desk import AT_MS, BTC, ETH, d, fill
 
-MINUTE_MS = 60_000
 TWO = {"accounts": {"paper-main": {}, "paper-two": {"portfolio": "two"}},
        "portfolios": {"main": {}, "two": {"account": "paper-two"}}}  # fmt: skip
-
-
-class Books:
-    """An account that is open, and a market."""
-
-    def __init__(self, directory: Path, overrides: dict[str, Any] | None = None) -> None:
-        self.clock = VirtualClock(AT_MS)
-        self.trouble: dict[str, Exception] = {}
-
-        def wrap(ports):
-            return replace(ports, venue=lambda account: self._venue(ports.venue(account), account))
-
-        self.floor = Floor(
-            directory, load(overrides=overrides or {}), self.clock, None, None, wrap, ("reconciliation",)
-        )
-        self.put(InstrumentCatalog(id="kraken", ts_event_ms=AT_MS, instruments=(BTC, ETH)))
-        for rules, bid, ask in ((BTC, 49_995, 50_005), (ETH, 2_999, 3_001)):
-            self.quote(rules, bid, ask)
-        self.sweep()
-
-    def _venue(self, inner, account):
-        if account in self.trouble:
-            raise self.trouble[account]
-        return inner
-
-    def put(self, document) -> None:
-        ref = Ref(document.collection, document.id, document.database)
-        (known,) = self.floor.store.read([ref])
-        data = document.encode()
-        self.floor.store.commit(
-            Commit(creates={ref: data}) if known.data is None else Commit(updates={ref: (data, known.token)})
-        )
-
-    def quote(self, rules, bid, ask) -> None:
-        self.put(QuoteState(id=rules.instrument_id, quote=quote(bid, ask, rules, self.clock.now_ms())))
-
-    # --- what happens --------------------------------------------------------------------------------------------
-
-    def later(self, ms: int) -> None:
-        self.clock.advance_to(self.clock.now_ms() + ms)
-
-    def tell(self, event: Event, name: object = "") -> Outcome:
-        fact = Fact.first(digest("told", event.type, name, event.model_dump_json()), event, AT_MS)
-        return self.floor.runners["reconciliation"].handle(Delivery("test", fact.data(), fact.attributes()))
-
-    def sweep(self) -> Outcome:
-        return self.floor.tick("reconciliation", "sweep")
-
-    def trade(self, name: str, side: Side = Side.BUY, quantity: str = "0.01", rules=BTC, tell: bool = True):
-        """Filled at the venue, and reported."""
-        venue = self.floor.ports.venue("paper-main")
-        venue.place(
-            Placement(name, rules, side, OrderType.MARKET, d(quantity), None, None, self.clock.now_ms() + 10_000, False)
-        )
-        self.later(200)
-        seen = venue.find(name, rules, 0)
-        order = intent(name, side, rules.lots(d(quantity)), rules=rules)
-        told = ExecutionReported(report=report(order, OrderState.FILLED, *seen.fills, rules=rules))
-        if tell:
-            assert self.tell(told) is Outcome.ACK
-        return told
-
-    def deposit(self, amount: str) -> None:
-        """At the venue, past the floor."""
-        ref = Ref("paper_accounts", "paper-main")
-        (known,) = self.floor.store.read([ref])
-        balances = dict(known.data["balances"])
-        balances["USDT"] = str(d(balances["USDT"]) + d(amount))
-        self.floor.store.commit(Commit(updates={ref: ({**known.data, "balances": balances}, known.token)}))
-
-    def close_bar(self, rules, price: float, close_ms: int, traded: bool = True) -> None:
-        candle = Candle(
-            instrument_id=rules.instrument_id, timeframe="15m", open_ms=close_ms - 900_000, open=price, high=price,
-            low=price, close=price, volume=1.0,
-        )  # fmt: skip
-        self.tell(CandleClosed(candle=candle, close_ms=close_ms, traded=traded))
-
-    # --- what came of it -----------------------------------------------------------------------------------------
-
-    @property
-    def account(self) -> Account:
-        return self.floor.context("reconciliation").read(Account.key("paper-main"))
-
-    def halt(self, scope: str = "main") -> Halt | None:
-        return self.floor.context("reconciliation").read(Halt.key(scope))
-
-    def risks(self) -> list[str]:
-        return [fact["data"]["kind"] for fact in audit.facts(self.floor.store) if fact["type"] == "risks.raised.v1"]
-
-    def updates(self) -> list[AccountUpdated]:
-        found = [fact for fact in audit.facts(self.floor.store) if fact["type"] == AccountUpdated.type]
-        made = [AccountUpdated.model_validate(fact["data"]) for fact in found]
-        return sorted(made, key=lambda update: update.account_version)
-
-    def entries(self) -> list[LedgerEntry]:
-        return [LedgerEntry.decode(row) for row in audit.rows(self.floor.store, "ledger")]
 
 
 @pytest.fixture
@@ -276,6 +168,7 @@ def test_who_resumes_while_it_stands_is_told_again_and_who_waits_hears_that_it_i
 
 def test_a_fill_on_its_way_is_no_mismatch_until_it_is_overdue(books):
     told = books.trade("a", tell=False)
+    books.order(told)
     books.later(IN_FLIGHT_MS)
     books.sweep()
     assert books.account.mismatches == 0
@@ -328,7 +221,7 @@ def test_fills_are_asked_for_only_as_far_back_as_they_can_be_missing(books):
     books.later(24 * 60 * MINUTE_MS)
     books.sweep()
     books.sweep()
-    assert asked == [AT_MS, AT_MS, books.clock.now_ms() - LOOK_BACK_MS]
+    assert asked == [AT_MS - LOOK_BACK_MS, AT_MS - LOOK_BACK_MS, books.clock.now_ms() - LOOK_BACK_MS]
 
 
 def test_a_finished_order_is_the_moment_to_compare_but_not_more_than_once_a_minute(books):

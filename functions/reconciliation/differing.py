@@ -1,0 +1,134 @@
+"""A difference that stays: entries are blocked, a person is told, and what he agrees to is booked with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fluxfloor.accounts import adopting
+from fluxfloor.accounts.compare import PATIENCE, Comparison, describe
+from fluxfloor.contracts import ids
+from fluxfloor.contracts.base import canonical
+from fluxfloor.contracts.books import Adjustment, AdjustmentState
+from fluxfloor.contracts.events import AdjustmentConfirmed, Severity
+from fluxfloor.contracts.policy import Halt
+from fluxfloor.contracts.state import Account
+from fluxfloor.ports import VenueBooks
+from fluxfloor.runtime.work import Work
+
+from functions.reconciliation.pricing import instruments, rates_for
+from functions.reconciliation.telling import keep, risk
+
+BY_SETTINGS = "settings"
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One answer of the venue, and from when on it was asked for what had happened."""
+
+    seen: VenueBooks
+    since_ms: int
+
+
+def agree(work: Work, account: Account) -> Account:
+    """The books are the venue's again. Entries that were halted wait for a person."""
+    _withdraw(work, account)
+    if account.mismatches >= PATIENCE:
+        message = f"books of {account.id} agree with {account.venue} again; entries wait for a person to resume them"
+        work.emit(risk("books_agree", account, Severity.INFO, message, work.now_ms))
+    return account.model_copy(update={"mismatches": 0, "agreed_ms": work.now_ms, "proposed": ""})
+
+
+def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> Account:
+    """Entries are blocked only by a difference that two comparisons in a row have found. A person who resumes while
+    it stands is told of it again."""
+    account = account.model_copy(update={"mismatches": account.mismatches + 1})
+    if account.mismatches < PATIENCE:
+        return account
+    if found.overdue:  # what it is will be known once those are booked
+        _withdraw(work, account)
+        _block(work, account, f"{describe(found)}")
+        return account.model_copy(update={"proposed": ""})
+    proposal = _proposed(work, account, found, looked)
+    if account.proposed != proposal.id:
+        _withdraw(work, account)
+    account = account.model_copy(update={"proposed": proposal.id})
+    proposal = _by_settings(work, proposal)
+    _block(work, account, f"{describe(found)}; adjustment {proposal.id} is proposed")
+    if proposal.state is AdjustmentState.CONFIRMED:
+        return _book(work, account, proposal)
+    work.write(proposal)
+    return account
+
+
+def _proposed(work: Work, account: Account, found: Comparison, looked: Looked) -> Adjustment:
+    """The same difference since the same agreement is the same proposal, however often it is seen."""
+    named = [f"{name}={canonical(amount)}" for name, amount in sorted(found.differences.items())]
+    proposal_id = ids.digest("adjustment", account.id, account.agreed_ms, *named)
+    (known,) = work.read(Adjustment.key(proposal_id))
+    if known is not None and known.state in (AdjustmentState.PROPOSED, AdjustmentState.CONFIRMED):
+        return known
+    rules = instruments(work, account)
+    rates = rates_for(work, account, rules, *found.differences)
+    return Adjustment(
+        id=proposal_id, account_id=account.id, portfolio_id=account.portfolio_id, differences=found.differences,
+        ours={name: account.balances.get(name, ZERO) for name in found.differences},
+        venues={name: looked.seen.balances.get(name, ZERO) for name in found.differences},
+        value=adopting.value_of(found.differences, account, rates), compared_since_ms=looked.since_ms,
+        agreed_ms=account.agreed_ms, seen_ms=work.now_ms,
+    )  # fmt: skip
+
+
+def _by_settings(work: Work, proposal: Adjustment) -> Adjustment:
+    rule = work.settings.reconciliation
+    small = proposal.value is not None and proposal.value <= rule.adjust_limit
+    if proposal.state is not AdjustmentState.PROPOSED or rule.adjust != "auto" or not small:
+        return proposal
+    return proposal.model_copy(
+        update={"state": AdjustmentState.CONFIRMED, "decided_by": BY_SETTINGS, "decided_ms": work.now_ms}
+    )
+
+
+def _book(work: Work, account: Account, agreed: Adjustment) -> Account:
+    rules = instruments(work, account)
+    rates = rates_for(work, account, rules, *agreed.differences)
+    booked = adopting.book_adjustment(account, agreed, rules, rates, work.now_ms)
+    keep(work, booked.entries, ())
+    work.write(agreed.model_copy(update={"state": AdjustmentState.BOOKED}))
+    words = ", ".join(f"{canonical(amount)} {name}" for name, amount in sorted(agreed.differences.items()))
+    message = f"{account.id} was adjusted by {words} as {agreed.treat_as}, agreed by {agreed.decided_by}"
+    work.emit(risk("books_adjusted", account, Severity.WARNING, message, work.now_ms, adjustment=agreed.id))
+    return agree(work, booked.account.model_copy(update={"proposed": ""}))
+
+
+def _withdraw(work: Work, account: Account) -> None:
+    """The proposal that stood is about a difference that is not there any more."""
+    if not account.proposed:
+        return
+    (known,) = work.read(Adjustment.key(account.proposed))
+    if known is not None and known.state in (AdjustmentState.PROPOSED, AdjustmentState.CONFIRMED):
+        work.write(known.model_copy(update={"state": AdjustmentState.WITHDRAWN}))
+
+
+def _block(work: Work, account: Account, what: str) -> None:
+    message = f"books of {account.id} differ from {account.venue}: {what}"[:500]
+    (halt,) = work.read(Halt.key(account.portfolio_id))
+    if halt is None:
+        work.write(Halt(id=account.portfolio_id, reason=message, raised_by="reconciliation", ts_event_ms=work.now_ms))
+    if halt is None or account.mismatches == PATIENCE:
+        details = {"adjustment": account.proposed} if account.proposed else {}
+        work.emit(risk("books_differ", account, Severity.CRITICAL, message, work.now_ms, **details))
+
+
+def confirm(confirmed: AdjustmentConfirmed, work: Work) -> None:
+    """A person's word, kept; the comparison that follows books it if the venue still shows the same."""
+    (known,) = work.read(Adjustment.key(confirmed.adjustment_id))
+    if known is None or known.state is not AdjustmentState.PROPOSED:
+        return
+    work.write(
+        known.model_copy(
+            update={"state": AdjustmentState.CONFIRMED, "treat_as": confirmed.treat_as, "reason": confirmed.reason,
+                    "decided_by": confirmed.confirmed_by, "decided_ms": work.now_ms}
+        )
+    )  # fmt: skip
