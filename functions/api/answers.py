@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from fluxfloor.contracts.base import Ident, Model, NonNegative, Positive, UtcMs
+from fluxfloor.contracts.books import Adjustment, TreatAs
 from fluxfloor.contracts.events import ExportKind
 from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import Limits, Policy
@@ -160,6 +161,14 @@ class ShadowChoice(Model):
     version: int = Field(ge=0, lt=2**53)
 
 
+class AdjustmentChoice(Model):
+    """The proposal to agree to, and what its amounts are: something made or lost, or money brought or taken."""
+
+    adjustment_id: Ident
+    treat_as: TreatAs
+    reason: Reason
+
+
 # --- answers -----------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +217,17 @@ class Equity(Model):
 class Trades(Model):
     items: tuple[TradeRow, ...]
     next_cursor: str | None
+
+
+class Adjustments(Model):
+    items: tuple[Adjustment, ...]
+    next_cursor: str | None
+
+
+class AdjustmentAgreed(Model):
+    """On its way: it is booked if the venue still shows the same difference."""
+
+    adjustment_id: str
 
 
 class Risks(Model):

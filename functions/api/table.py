@@ -16,7 +16,7 @@ from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import pages, people, policies, reads, sharing, shown, telegram, trading, writes
+from functions.api import money, pages, people, policies, reads, sharing, shown, telegram, trading, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -91,6 +91,13 @@ table.write("PUT", "/v1/policies/{portfolio}/active", "Put a version in force", 
 table.write(
     "PUT", "/v1/policies/{portfolio}/shadow", "Let a version decide beside it, or none", Policy, body=a.ShadowChoice
 )(policies.shadow)
+table.get("/v1/accounts/{id}/adjustments", "Differences with the venue, newest first", a.Adjustments, query=Paged)(
+    money.adjustments
+)
+table.write(
+    "POST", "/v1/accounts/{id}/adjustments", "Agree to a difference", a.AdjustmentAgreed, body=a.AdjustmentChoice,
+    status=202,
+)(money.agree)  # fmt: skip
 table.get("/v1/exports", "Exports, newest first", a.Exports, query=Paged)(reads.exports)
 table.write("POST", "/v1/exports", "Ask for an export", a.Requested, body=a.ExportRequest, status=202)(
     writes.request_export
