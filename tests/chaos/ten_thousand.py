@@ -18,7 +18,8 @@ from typing import Any
 
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import scenario
-from fluxfloor.local.chaos.scheduler import Play, Result, Simulation
+from fluxfloor.local.chaos.play import Play, Result
+from fluxfloor.local.chaos.scheduler import Simulation
 from fluxfloor.local.chaos.weather import Odds
 
 from tests.support.storms import played

@@ -23,7 +23,7 @@ from fluxfloor.contracts.state import Account, Order, TradeRow
 from fluxfloor.execution import lifecycle, missing
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.local.chaos import scenario
-from fluxfloor.local.chaos.scheduler import Play
+from fluxfloor.local.chaos.play import Play
 from fluxfloor.local.chaos.weather import Odds
 from fluxfloor.ports import Commit, Ref
 from fluxfloor.runtime import runner as runtime

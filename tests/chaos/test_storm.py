@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from fluxfloor.contracts.state import Account
 from fluxfloor.local import audit
-from fluxfloor.local.chaos.scheduler import VENUES, Play
-from fluxfloor.local.chaos.weather import Odds
+from fluxfloor.local.chaos.play import Play
+from fluxfloor.local.chaos.venues import KINDS as VENUES
+from fluxfloor.local.chaos.weather import KINDS, Odds
 from fluxfloor.local.floor import Floor
 
 from tests.support.storms import canonical_flow, journal, play, played, violations
@@ -36,7 +37,7 @@ def test_storms_do_everything_that_they_are_said_to_do() -> None:
     faults: Counter[str] = Counter()
     for seed in range(6):
         faults.update(play(Play(seed)).faults)
-    assert set(faults) == set(Odds.__slots__)
+    assert set(faults) == set(KINDS)
 
 
 @pytest.mark.parametrize("venue", VENUES, ids=str)
@@ -52,7 +53,7 @@ def test_the_same_seed_is_the_same_journal_byte_for_byte() -> None:
     assert first.count(b"\n") > 100
 
 
-@pytest.mark.parametrize("seed", [11])
+@pytest.mark.parametrize("seed", [3])
 def test_a_shadow_changes_no_step_of_any_storm(seed: int) -> None:
     """It would trade more, and every fact, claim, order and fill is the same as without it."""
     wild = {"risk_per_trade": 1, "slippage_share": 1, "max_leverage": 5, "margin_cap": 1, "cvar_cap": 1}

@@ -9,6 +9,7 @@ import typer
 from fluxfloor.cli import (
     bench,
     cerebro,
+    chaos,
     data,
     demo,
     emulators,
@@ -26,6 +27,7 @@ from fluxfloor.errors import FloorError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("bench")(bench.bench)
 app.command("replay")(replay.replay)
+app.command("chaos")(chaos.chaos)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 
@@ -38,11 +39,13 @@ def client_order_id(account_id: str, intent: str, attempt: int, max_length: int 
     return prefix + digest("order", account_id, intent, attempt)[: max_length - len(prefix)]
 
 
+@lru_cache(maxsize=1024)
 def trace_id(root: str) -> str:
     """The OpenTelemetry trace id (16 bytes, hex) of everything that `root` caused."""
     return digest("trace", root)
 
 
+@lru_cache(maxsize=1024)  # of one invocation it is asked for by every fact that is stated
 def span_id(*parts: object) -> str:
     """An OpenTelemetry span id (8 bytes, hex)."""
     return digest("span", *parts, size=8)

@@ -65,6 +65,7 @@ class Floor:
         stages: tuple[str, ...] = tuple(STAGES),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
         durability = Durability.DISK if settings.store.durable else self.durability
         self.clock = clock
         self.settings = settings
@@ -167,6 +168,12 @@ class Floor:
 
     def undelivered(self) -> int:
         return self.bus.undelivered() + self.timers.undelivered()
+
+    def copy_to(self, other: Floor) -> None:
+        """Makes the other floor's documents, messages and timers what they are here."""
+        self.store.copy_to(other.store)
+        self.bus.copy_to(other.bus)
+        self.timers.copy_to(other.timers)
 
     def close(self) -> None:
         for part in (self.store, self.bus, self.timers):

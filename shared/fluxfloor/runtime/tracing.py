@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import Token
+from types import TracebackType
 from typing import Any
 
 from fluxfloor.contracts import ids
@@ -42,23 +44,34 @@ def configure(processor: Any, service: str) -> None:
     _tracer = provider.get_tracer("fluxfloor")
 
 
-@contextmanager
-def span(stage: str, fact: Fact) -> Iterator[None]:
+class span:  # noqa: N801 - reads as the statement that it is
     """A span of `stage` handling `fact`, child of the span that stated the fact."""
-    parts = fact.traceparent.split("-")
-    if len(parts) != 4:
-        yield
-        return
-    trace_id, span_id = parts[1], ids.span_id(stage, fact.event_id)
-    token = current_span.set((trace_id, span_id))
-    try:
-        if _tracer is None:
-            yield
-        else:
-            with _recorded(stage, fact, trace_id, span_id):
-                yield
-    finally:
-        current_span.reset(token)
+
+    __slots__ = ("_fact", "_recording", "_stage", "_token")
+
+    def __init__(self, stage: str, fact: Fact) -> None:
+        self._stage, self._fact = stage, fact
+        self._token: Token[tuple[str, str]] | None = None
+        self._recording: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> None:
+        parts = self._fact.traceparent.split("-")
+        if len(parts) != 4:
+            return
+        trace_id, span_id = parts[1], ids.span_id(self._stage, self._fact.event_id)
+        if _tracer is not None:
+            recording = _recorded(self._stage, self._fact, trace_id, span_id)
+            recording.__enter__()
+            self._recording = recording
+        self._token = current_span.set((trace_id, span_id))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            current_span.reset(self._token)
+        if self._recording is not None:
+            self._recording.__exit__(kind, problem, _)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.settings import Settings
 
 
-@pytest.mark.parametrize("durability", Durability)
+@pytest.mark.parametrize("durability", [kind for kind in Durability if kind is not Durability.MEMORY])
 def test_a_commit_that_conflicts_leaves_nothing_of_itself(tmp_path: Path, durability: Durability) -> None:
     store = SqliteStore(tmp_path, durability=durability)
     first, second = Ref("things", "a"), Ref("things", "b")
@@ -30,7 +30,12 @@ def test_a_commit_that_conflicts_leaves_nothing_of_itself(tmp_path: Path, durabi
 
 @pytest.mark.parametrize(
     ("durability", "journal", "synchronous"),
-    [(Durability.DISK, "wal", 2), (Durability.PROCESS, "wal", 1), (Durability.NONE, "memory", 0)],
+    [
+        (Durability.DISK, "wal", 2),
+        (Durability.PROCESS, "wal", 1),
+        (Durability.NONE, "memory", 0),
+        (Durability.MEMORY, "memory", 0),
+    ],
 )
 def test_each_is_what_sqlite_is_told(tmp_path: Path, durability: Durability, journal: str, synchronous: int) -> None:
     database = Database(tmp_path / "x.db", "", durability)
@@ -46,3 +51,22 @@ def test_only_a_simulated_floor_is_not_meant_to_last(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a" / "paper.db") as one, sqlite3.connect(tmp_path / "b" / "paper.db") as other:
         assert one.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert other.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def test_in_memory_no_file_is_written_and_a_conflict_leaves_nothing_either(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "nowhere", durability=Durability.MEMORY)
+    first, second = Ref("things", "a"), Ref("things", "b")
+    store.commit(Commit(creates={second: {"n": 1}}))
+    with pytest.raises(Conflict):
+        store.commit(Commit(creates={first: {"n": 2}, second: {"n": 2}}))
+    assert [found.data for found in store.read([first, second])] == [None, {"n": 1}]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_is_what_the_other_was_and_goes_its_own_way() -> None:
+    one, other = (SqliteStore(Path(), durability=Durability.MEMORY) for _ in range(2))
+    ref, later = Ref("things", "a"), Ref("things", "b")
+    one.commit(Commit(creates={ref: {"n": 1}}))
+    one.copy_to(other)
+    one.commit(Commit(creates={later: {"n": 2}}))
+    assert [found.data for found in other.read([ref, later])] == [{"n": 1}, None]

@@ -133,6 +133,9 @@ class EmbeddedBus:
     def dead_letters(self) -> int:
         return int(self._database.connection.execute("SELECT COUNT(*) FROM deliveries WHERE dead = 1").fetchone()[0])
 
+    def copy_to(self, other: EmbeddedBus) -> None:
+        self._database.copy_to(other._database)
+
     def close(self) -> None:
         self._database.close()
 

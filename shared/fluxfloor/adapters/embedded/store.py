@@ -93,6 +93,10 @@ class SqliteStore:
     def _connection(self, database: str) -> sqlite3.Connection:
         return self._databases[database].connection
 
+    def copy_to(self, other: SqliteStore) -> None:
+        for name, database in self._databases.items():
+            database.copy_to(other._databases[name])
+
     def close(self) -> None:
         for database in self._databases.values():
             database.close()

@@ -68,6 +68,9 @@ class EmbeddedTimers:
     def undelivered(self) -> int:
         return int(self._database.connection.execute("SELECT COUNT(*) FROM timers WHERE done = 0").fetchone()[0])
 
+    def copy_to(self, other: EmbeddedTimers) -> None:
+        self._database.copy_to(other._database)
+
     def close(self) -> None:
         self._database.close()
 

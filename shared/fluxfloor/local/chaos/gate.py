@@ -1,8 +1,9 @@
-"""Handlers as greenlets that stop at every port call, so that one scheduler decides who goes on and who dies."""
+"""Handlers as greenlets that may stop at every port call, so that one scheduler decides who goes on and who dies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 import greenlet
@@ -12,46 +13,56 @@ class Crash(BaseException):
     """The process of a handler ends here. Not an Exception: nothing in a handler may catch it."""
 
 
-class Handling:
-    """One handler call, parked at a boundary until it is resumed or crashed."""
+class Fate(Enum):
+    """What becomes of a handler at a boundary."""
 
-    def __init__(self, name: str, call: Callable[[], Any]) -> None:
+    GO = "go"
+    PARK = "park"  # it stands there until it is resumed
+    DIE = "die"
+
+
+class Handling(greenlet.greenlet):  # type: ignore[misc]
+    """One handler call. `judge` is asked at every boundary, in the handler itself: most are passed without a switch."""
+
+    def __init__(self, name: str, call: Callable[[], Any], judge: Callable[[Handling], Fate]) -> None:
+        super().__init__()
         self.name = name
         self.at = "start"
         self.result: Any = None
         self.error: BaseException | None = None
-        self._greenlet = greenlet.greenlet(self._run)
+        self.crashed = False
         self._call = call
+        self._judge = judge
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
             self.result = self._call()
         except Crash:
-            raise
+            self.crashed = True
         except BaseException as problem:
             self.error = problem
 
-    @property
-    def done(self) -> bool:
-        return bool(self._greenlet.dead)
-
     def resume(self) -> None:
-        """Runs to the next boundary, or to its end."""
-        reached = self._greenlet.switch()
-        if not self.done:
-            self.at = reached
+        """Runs to where it is parked next, or to its end."""
+        self.switch()
 
     def crash(self) -> None:
         """Ends it where it stands; what it had done stays done, what it knew is gone."""
-        try:
-            if self._greenlet:
-                self._greenlet.throw(Crash)
-        except Crash:
-            pass
+        if self:  # it has begun, and not ended
+            self.throw(Crash)
+        self.crashed = True
+
+    def reach(self, boundary: str) -> None:
+        self.at = boundary
+        fate = self._judge(self)
+        if fate is Fate.DIE:
+            raise Crash
+        if fate is Fate.PARK:
+            self.parent.switch()
 
 
 def stop_at(boundary: str) -> None:
-    """Parks the handler that is running; outside of one it does nothing."""
-    hub = greenlet.getcurrent().parent
-    if hub is not None:
-        hub.switch(boundary)
+    """The handler that is running has come to a boundary; outside of one it is none."""
+    current = greenlet.getcurrent()
+    if isinstance(current, Handling):
+        current.reach(boundary)

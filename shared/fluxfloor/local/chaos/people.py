@@ -12,6 +12,7 @@ from fluxfloor.ports import Commit, Ref, Snapshot
 
 HALT = Ref(Halt.collection, FLOOR)
 POLICY = Ref(Policy.collection, "main")
+MEDDLES = ("tighten", "halt", "resume")  # what somebody may do just when a handler is about to commit
 
 
 class People:

@@ -64,28 +64,52 @@ class GatedStore(Store):
         return found
 
 
+class WatchedStore(Store):
+    """The venue's own: no gates, nothing fails, and the witness sees every commit."""
+
+    def __init__(self, inner: Store, witness: Witness) -> None:
+        self._inner, self._witness = inner, witness
+
+    def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
+        return self._inner.read(refs)
+
+    def patch(self, ref: Ref, fields: Data) -> None:
+        self._inner.patch(ref, fields)
+
+    def query(self, query: Query) -> list[Snapshot]:
+        return self._inner.query(query)
+
+    def commit(self, commit: Commit) -> None:
+        self._inner.commit(commit)
+        self._witness.venue_committed(commit)
+
+
 class GatedBus(Bus):
-    def __init__(self, inner: Bus, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
+    """`stir` is called when there may be something new to deliver."""
+
+    def __init__(self, inner: Bus, faults: Faults, stir: Callable[[], None]) -> None:
+        self._inner, self._faults, self._stir = inner, faults, stir
 
     def publish(self, facts: Sequence[Fact]) -> None:
         stop_at("before bus.publish")
+        self._stir()
         if self._faults.strikes("lost_publish"):
             # Some of a round may have gone out before it failed.
-            self._inner.publish(facts[: self._faults.random.randint(0, len(facts))])
+            self._inner.publish(facts[: self._faults.random().randint(0, len(facts))])
             raise RetryLater("the bus did not take every message")
         self._inner.publish(facts)
         stop_at("after bus.publish")
 
 
 class GatedTimers(Timers):
-    def __init__(self, inner: Timers, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
+    def __init__(self, inner: Timers, faults: Faults, stir: Callable[[], None]) -> None:
+        self._inner, self._faults, self._stir = inner, faults, stir
 
     def set(self, timers: Sequence[Timer]) -> None:
         stop_at("before timers.set")
         if self._faults.strikes("lost_timer"):
             raise RetryLater("the queue did not answer")
+        self._stir()
         self._inner.set(timers)
         stop_at("after timers.set")
 
@@ -118,7 +142,7 @@ class FaultyVenue(Venue):
             raise OutcomeUnknown("timed out; it never arrived")
         order = self._inner.place(placement)
         if self._faults.strikes("venue_hides"):
-            lag_ms = self._faults.random.randint(0, self._sight.lag_ms)
+            lag_ms = self._faults.random().randint(0, self._sight.lag_ms)
             self._sight.clear_ms[placement.client_order_id] = self._clock.now_ms() + lag_ms
         stop_at("after venue.place")
         if self._faults.strikes("venue_timeout_after"):
@@ -162,10 +186,3 @@ class FaultyVenue(Venue):
 
     def clock_offset_ms(self) -> int:
         return self._inner.clock_offset_ms()
-
-
-def faulty_venues(
-    open_venue: Callable[[str], Venue], faults: Faults, witness: Witness, clock: Clock, lag_ms: int
-) -> Callable[[str], Venue]:
-    sight = Sight(lag_ms)
-    return lambda account_id: FaultyVenue(open_venue(account_id), faults, witness, clock, sight)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from fluxfloor.contracts.instruments import Instrument
 STEP_MS = 900_000
 START_MS = 1_700_000_100_000 // STEP_MS * STEP_MS
 WARM_BARS = 510
+PASTS = 4
 SECRET = "chaos-secret-0451"
 SENDER = "prober"
 ALPHA = Decimal("0.05")  # what its signals are worth: enough for any market here
@@ -34,6 +36,7 @@ class Webhook:
     at_ms: int
     body: bytes
     mark: str
+    sender: str = SENDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +55,48 @@ class Scenario:
     webhooks: tuple[Webhook, ...]
     people: tuple[Person, ...] = ()
 
+    def only(self, webhooks: frozenset[int], people: frozenset[int]) -> Scenario:
+        """With these of them, by number."""
+        return replace(
+            self,
+            webhooks=tuple(item for number, item in enumerate(self.webhooks) if number in webhooks),
+            people=tuple(item for number, item in enumerate(self.people) if number in people),
+        )
 
-def make(random: Random, signals: int, bars: int = 12, kinds: tuple[str, ...] = KINDS) -> Scenario:
+
+def drawn(seed: int, signals: int | None = None) -> Scenario:
+    """An hour of it: 5 to 30 webhooks, and with every tenth seed up to 200."""
+    random = Random(f"{seed}/scenario")
+    most = 200 if seed % 10 == 9 else 30
+    count = random.randint(5, most) if signals is None else signals
+    return make(random, count, bars=4, past=warm(random.randrange(PASTS)))
+
+
+@cache
+def warm(number: int) -> tuple[list[float], ...]:
+    """One of a few pasts, so that a floor that has lived through it is made once."""
+    return tuple(_walk(Random(f"past {number}"), WARM_BARS))
+
+
+def make(
+    random: Random, signals: int, bars: int = 12, kinds: tuple[str, ...] = KINDS,
+    past: tuple[list[float], ...] | None = None,
+) -> Scenario:  # fmt: skip
     """`bars` bars of trading after the warm-up, with `signals` webhooks of these kinds spread over them."""
     begin_ms = START_MS + WARM_BARS * STEP_MS
     end_ms = begin_ms + bars * STEP_MS
-    walked = _walk(random, WARM_BARS + bars + 2)
+    if past is None:
+        walked = _walk(random, WARM_BARS + bars + 2)
+    else:
+        walked = [*past, *_walk(random, bars + 2, WARM_BARS, past[-1][4])]
     times = sorted(random.randrange(begin_ms, end_ms) for _ in range(signals))
     webhooks = tuple(_webhook(random, kinds, index, at_ms, _price(walked, at_ms)) for index, at_ms in enumerate(times))
     return Scenario(walked, begin_ms, end_ms, webhooks, tuple(_people(random, begin_ms, end_ms)))
 
 
-def _walk(random: Random, count: int) -> list[list[float]]:
-    rows, price = [], 40_000.0
-    for index in range(count):
+def _walk(random: Random, count: int, first: int = 0, price: float = 40_000.0) -> list[list[float]]:
+    rows = []
+    for index in range(first, first + count):
         close = round(price * math.exp(random.gauss(0.0, 0.004)), 1)
         wick = abs(random.gauss(0.0, 0.002))
         high, low = round(max(price, close) * (1 + wick), 1), round(min(price, close) * (1 - wick), 1)

@@ -3,98 +3,53 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from fluxfloor.contracts.venues import CAPABILITIES
-from fluxfloor.local.chaos import house, invariants, people, scenario
-from fluxfloor.local.chaos.gate import Handling
-from fluxfloor.local.chaos.ports import GatedBus, GatedStore, GatedTimers, faulty_venues
-from fluxfloor.local.chaos.weather import Faults, Odds, odds_of
+from fluxfloor.local.chaos import calm, house, invariants, people, scenario, venues
+from fluxfloor.local.chaos.gate import Fate, Handling
+from fluxfloor.local.chaos.mail import Mail, identity
+from fluxfloor.local.chaos.play import Play, Result
+from fluxfloor.local.chaos.ports import GatedBus, GatedStore, GatedTimers
+from fluxfloor.local.chaos.senders import Senders
+from fluxfloor.local.chaos.weather import Faults, odds_of
 from fluxfloor.local.chaos.witness import Witness
 from fluxfloor.local.floor import Due, tick_delivery
 from fluxfloor.runtime.clock import VirtualClock
 from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.runner import Outcome
-from fluxfloor.topology import STAGES
 
 MINUTE_MS = 60_000
+QUARTER_MS = 900_000
+HOUR_MS = 3_600_000
 MAX_IN_FLIGHT = 6
-RESENDS = 3
 MAX_ACTIONS = 200_000
 ACTIONS_PER_SIGNAL = 2_000
 STALLS_MS = (1_000, 20_000, 90_000, 600_000)
 QUEUED_MS = (1_000, 5_000)  # how long the platform holds a request back before an instance sees it
+AWAY_MS = (600_000, HOUR_MS, 8 * HOUR_MS, 72 * HOUR_MS)  # at most, each as likely
+LONGEST_IDLE_MS = 12 * HOUR_MS  # while nothing is to be done, ticks come at doubling intervals, up to this
+# How many boundaries a handler passes at most before another one may go on. One is the finest interleaving; with more
+# of them at a time, handlers get far past each other, which single steps seldom do.
+STRETCHES = (1, 3, 7, 15)
 HISTORY = 20_000
-# What kind of venue a seed trades on: patient or blind for a while, with or without an expiry, one call at a time, or
-# one whose quotes offer only a share of what was traded, so that orders fill in parts.
-VENUES: tuple[dict[str, Any], ...] = (
-    {}, {"read_lag_ms": 40_000}, {"placement_expiry_ms": 0, "read_lag_ms": 5_000}, {"single_flight": True},
-    {"participation": Decimal("0.002")},
-)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
-    """How a seed is played. What is left out is drawn from it."""
-
-    seed: int
-    signals: int | None = None
-    odds: Odds | None = None
-    given: scenario.Scenario | None = None
-    venue: dict[str, Any] | None = None
-    limits: dict[str, Any] | None = None  # of the portfolio, over the house's own
-    shadow: dict[str, Any] | None = None  # limits of a version that decides beside the live one
-    twice: bool = False  # every message is delivered once more after it was acked
-    crash_at: int | None = None  # the number of the one boundary at which a handler dies
-    sweeps: bool = True  # does execution's sweep resume orders?
-    calm_min: int = 40  # what everything has, after the storm, to come to its end
-
-
-@dataclass(slots=True)
-class Result:
-    """What one seed did. `violations` is empty when every invariant held."""
-
-    seed: int
-    steps: int
-    actions: int
-    boundaries: int
-    faults: dict[str, int]
-    violations: list[str]
-    history: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Active:
+class Active(Handling):
     """A handler in flight, and what to do when it ends or dies."""
 
-    handling: Handling
-    stage: str
-    settle: Callable[[Any], None]
-    died: Callable[[], None]
-    key: object = None
-    asleep_until_ms: int = 0
-
-
-@dataclass(slots=True)
-class Line:
-    """One request of a sender, as long as he is on it; `redial` sends the same once more."""
-
-    redial: Callable[[], None]
-    sent: int
-    open: bool = True
-
-    def hang_up(self) -> None:
-        if self.open and self.sent <= RESENDS:
-            self.redial()
-        self.open = False
+    def __init__(
+        self, name: str, call: Callable[[], Any], judge: Callable[[Active], Fate], stage: str,
+        settle: Callable[[Any], None], died: Callable[[], None], key: object,
+    ) -> None:  # fmt: skip
+        super().__init__(name, call, judge)
+        self.stage, self.settle, self.died, self.key = stage, settle, died, key
+        self.asleep_until_ms = 0
 
 
 class Simulation:
@@ -102,116 +57,114 @@ class Simulation:
 
     def __init__(self, play: Play, directory: Path) -> None:
         self.play = play
-        self.random = Random(play.seed)
-        self.faults = Faults(self.random, play.odds or odds_of(self.random))
-        self.venue = self.random.choice(VENUES) if play.venue is None else play.venue
-        signals = self.random.randint(5, 30) if play.signals is None else play.signals
-        self.scenario = play.given or scenario.make(self.random, signals, bars=4)
+        drawn, only = Random(f"{play.seed}/weather"), play.only
+        odds = odds_of(drawn)
+        self.faults = Faults(play.seed, play.odds or odds, only.faults if only else None, play.surely)
+        self.venue = drawn.choice(venues.KINDS) if play.venue is None else play.venue
+        self.stretch = drawn.choice(STRETCHES)
+        given = play.given or scenario.drawn(play.seed, play.signals)
+        self.scenario = given.only(only.webhooks, only.people) if only else given
+        self.random = Random(f"{play.seed}/order")
         self.clock = VirtualClock(self.scenario.begin_ms)
         self.witness = Witness()
         self.floor = house.open_floor(
-            directory, self.clock, self.scenario.bars, self._gated, limits=play.limits,
+            directory, self.clock, self.scenario.bars, self._gated, floor_type=house.Passing, limits=play.limits,
             participation=self.venue.get("participation"), shadow=play.shadow,
         )  # fmt: skip
+        self.mail = Mail(self.floor)
         self.people = people.People(self.floor, self.witness)
+        self.senders = Senders(self.floor, self.faults, self.later, self.start, play.twice)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
-        self.answered: dict[str, set[str]] = {}  # mark of a webhook -> the event ids it was answered with
-        self.steps = self.actions = self.boundaries = self._order = 0
-        self.history: deque[str] = deque(maxlen=HISTORY)
-        self._seen: set[object] = set()
+        self.handled = self.actions = self.boundaries = self._order = 0
+        self._to_pass = self._next_tick_ms = self._quarter = 0
+        self._idle_ms = MINUTE_MS
+        self._told: deque[tuple[int, str, str, Any]] = deque(maxlen=HISTORY)
 
     def _gated(self, ports: Ports) -> Ports:
+        stir = lambda: self.mail.stir()  # noqa: E731
+        self.exchange = venues.exchange(ports, self.witness)
         return replace(
-            ports, store=GatedStore(ports.store, self.faults, self.witness), bus=GatedBus(ports.bus, self.faults),
-            timers=GatedTimers(ports.timers, self.faults),
-            venue=faulty_venues(
-                ports.venue, self.faults, self.witness, self.clock, self.venue.get("read_lag_ms", 0)
-            ),
+            ports, store=GatedStore(ports.store, self.faults, self.witness), bus=GatedBus(ports.bus, self.faults, stir),
+            timers=GatedTimers(ports.timers, self.faults, stir),
+            venue=venues.through_the_network(self.exchange, ports, self.faults, self.witness, self.venue),
         )  # fmt: skip
 
-    def run(self) -> Result:
+    def run(self, keep: bool = False) -> Result:
+        """`keep`: the floor stays open."""
         violations: list[str] = []
         try:
-            with _trading_on(self.venue), self._sweeping():
+            with ExitStack() as stack:
+                stack.enter_context(venues.trading_on(self.venue))
+                if not self.play.sweeps:
+                    stack.enter_context(calm.without_the_sweep(self.floor))
                 self._play()
-            violations = [*self.witness.problems, *invariants.check(self.floor, self.answered)]
+            violations = [*self.witness.problems, *invariants.check(self.floor, self.senders.answered)]
         except Exception as problem:
             violations = [*self.witness.problems, f"the simulation itself failed: {problem!r}"]
         finally:
-            self.floor.close()
+            if not keep:
+                self.floor.close()
         return Result(
-            self.play.seed, self.steps, self.actions, self.boundaries, self.faults.counts, violations,
-            list(self.history),
+            self.play.seed, self.witness.steps, self.handled, self.actions, self.boundaries, self.faults.counts,
+            self.faults.struck, violations, [self._line(*told) for told in self._told],
         )  # fmt: skip
 
     def _play(self) -> None:
-        storm, self.faults.odds = self.faults.odds, Odds()
-        house.prepare(self.floor)
-        self.faults.odds = storm
+        house.make_ready(self.floor, self.scenario.bars, self.venue.get("participation"))
         self._schedule_inputs()
         self._storm()
-        self._calm()
+        self.faults.calm = True
+        self.handled += calm.settle(self)
 
-    @contextmanager
-    def _sweeping(self) -> Iterator[None]:
-        jobs = self.floor.runners["execution"].stage.jobs
-        resume = jobs["sweep"]
-        if not self.play.sweeps:
-            jobs["sweep"] = lambda _context, _tick: None
-        try:
-            yield
-        finally:
-            jobs["sweep"] = resume
+    @property
+    def answered(self) -> dict[str, set[str]]:
+        return self.senders.answered
 
     # --- what it is given ----------------------------------------------------------------------------------------
 
     def _schedule_inputs(self) -> None:
+        begin_ms = self._next_tick_ms = self.scenario.begin_ms + 3_000
+        minutes = {(hook.at_ms - begin_ms) // MINUTE_MS for hook in self.scenario.webhooks}
+        for minute in sorted(minutes):  # somebody looked at the market within the minute before
+            self.at(begin_ms + minute * MINUTE_MS, self._ticker("market", "pull", minute))
         for webhook in self.scenario.webhooks:
-            self._at(webhook.at_ms, self._sender(webhook))
-        for at_ms in range(self.scenario.begin_ms, self.scenario.end_ms, MINUTE_MS):
-            self._at(at_ms + 3_000, self._ticker("market", "pull", at_ms))
-            self._at(at_ms + 30_000, lambda: house.trade(self.floor))
-            self._at(at_ms + 1_000, self._ticker("execution", "sweep", at_ms))
+            self.at(webhook.at_ms, self.senders.sender(webhook))
         for person in self.scenario.people:
-            self._at(person.at_ms, lambda act=person.act: self._tell(self.people.do(act)))  # type: ignore[misc]
+            self.at(person.at_ms, lambda act=person.act: self._acts(act))  # type: ignore[misc]
 
-    def _at(self, at_ms: int, act: Callable[[], None]) -> None:
+    def _acts(self, act: str) -> None:
+        self.tell("person", self.people.do(act))
+
+    def at(self, at_ms: int, act: Callable[[], None]) -> None:
         self._order += 1
         heapq.heappush(self.inputs, (at_ms, self._order, act))
 
-    def _ticker(self, stage: str, job: str, at_ms: int) -> Callable[[], None]:
+    def later(self, in_ms: int, act: Callable[[], None]) -> None:
+        self.at(self.clock.now_ms() + in_ms, act)
+
+    def _ticker(self, stage: str, job: str, name: int) -> Callable[[], None]:
         def tick() -> None:
-            delivery = tick_delivery(stage, job, at_ms)
-            self._start(stage, lambda: self.floor.runners[stage].handle(delivery), lambda _: None, lambda: None)
+            delivery = tick_delivery(stage, job, self.scenario.begin_ms + name)
+            self.start(stage, lambda: self.floor.runners[stage].handle(delivery), lambda _: None, lambda: None)
 
         return tick
 
-    def _sender(self, webhook: scenario.Webhook, sent: int = 1) -> Callable[[], None]:
-        """Sends as TradingView does: hangs up after 3 s, and sends the same again 5 s after a 5xx or none, three times
-        at most. What it hung up on goes on all the same."""
-        path, headers = f"/webhooks/{scenario.SENDER}", {"Content-Type": "application/json"}
-
-        def send() -> None:
-            line = Line(lambda: self._at(self.clock.now_ms() + 5_000, self._sender(webhook, sent + 1)), sent)
-            self._at(self.clock.now_ms() + 3_000, line.hang_up)
-            call = lambda: self.floor.request("ingestion", "POST", path, webhook.body, headers)  # noqa: E731
-            self._start("ingestion", call, lambda response: self._answered(webhook, line, response), line.hang_up)
-
-        return send
-
-    def _answered(self, webhook: scenario.Webhook, line: Line, response: Any) -> None:
-        if not line.open:
-            return
-        if response.status_code >= 500:
-            line.hang_up()
-            return
-        line.open = False
-        if response.status_code == 200:
-            event_id = json.loads(response.get_data())["event_id"]
-            self.answered.setdefault(webhook.mark, set()).add(event_id)
-            if line.sent <= RESENDS and (self.faults.strikes("duplicate") or (self.play.twice and line.sent == 1)):
-                line.redial()
+    def _tick(self, now_ms: int) -> None:
+        """The minute's jobs that have something to do, and every quarter of an hour all of them. While nothing is to
+        be done, at doubling intervals: a look that finds nothing changes nothing."""
+        self.witness.trade(self.exchange)
+        quarter, handled = now_ms // QUARTER_MS, bool(self.active or self.mail.waiting())
+        wanted = {"pull": handled, "sweep": bool(self.witness.open_orders)}
+        for stage, job in calm.JOBS if quarter > self._quarter else calm.EVERY_MINUTE:
+            if quarter > self._quarter or wanted[job]:
+                self._ticker(stage, job, now_ms - self.scenario.begin_ms)()
+        self._quarter = quarter
+        busy = any(wanted.values())
+        self._idle_ms = MINUTE_MS if busy else min(2 * self._idle_ms, LONGEST_IDLE_MS)
+        self._next_tick_ms = now_ms + self._idle_ms
+        if now_ms < self.scenario.end_ms:  # a bar that closes is always seen at once
+            self._next_tick_ms = min(self._next_tick_ms, (quarter + 1) * QUARTER_MS + 3_000)
 
     # --- the storm -----------------------------------------------------------------------------------------------
 
@@ -225,143 +178,141 @@ class Simulation:
 
     def _act(self) -> bool:
         """One thing, drawn from what may happen next. False when nothing is left to happen."""
-        while self.inputs and self.inputs[0][0] <= self.clock.now_ms():
+        now_ms, draw = self.clock.now_ms(), self.random.random
+        while self.inputs and self.inputs[0][0] <= now_ms:
             heapq.heappop(self.inputs)[2]()
+        if now_ms >= self._next_tick_ms:
+            self._tick(now_ms)
         if self.active and self.faults.strikes("blackout"):
-            for item in list(self.active):
-                self._crash(item)
-        awake = [item for item in self.active if item.asleep_until_ms <= self.clock.now_ms()]
-        if awake and (len(self.active) >= MAX_IN_FLIGHT or self.random.random() < 0.7):
-            self._move(self.random.choice(awake))
-        elif not self._start_delivery() and not awake and not self._wait():
-            return False
-        if self.random.random() < 0.2:
-            self.clock.advance_to(self.clock.now_ms() + self.random.randint(1, 60))
+            self._blackout()
+        awake = [item for item in self.active if item.asleep_until_ms <= now_ms]
+        if awake and (len(self.active) >= MAX_IN_FLIGHT or draw() < 0.7):
+            self._move(awake)
+        elif not self._start_delivery():
+            if awake:
+                self._move(awake)
+            elif not self._wait():
+                return False
+        if draw() < 0.3:
+            self.clock.advance_to(self.clock.now_ms() + 1 + int(draw() * 80))
         return True
 
-    def _move(self, item: Active) -> None:
-        self.boundaries += 1
-        if item.handling.at == "before store.commit" and self.faults.strikes("meddling"):
-            self._tell(self.people.do(self.random.choice(("tighten", "halt", "resume"))))
-        if self.boundaries == self.play.crash_at or self.faults.strikes("crash"):
-            self._crash(item)
-        elif self.faults.strikes("stall"):
-            waits = item.stage == "ingestion" and item.handling.at == "start"
-            stall_ms = self.random.choice(QUEUED_MS if waits else STALLS_MS)
-            item.asleep_until_ms = self.clock.now_ms() + stall_ms
-            self._tell(f"stall {item.handling.name} {item.handling.at}")
-        else:
-            item.handling.resume()
-            if item.handling.done:
-                self._finish(item)
+    def _move(self, awake: list[Active]) -> None:
+        item = awake[int(self.random.random() * len(awake))]
+        fate = self._struck(item) if item.at == "start" else Fate.GO
+        if fate is Fate.GO:
+            item.resume()
+        elif fate is Fate.DIE:
+            item.crash()
+        if item.crashed:
+            self._bury(item)
+        elif item.dead:
+            self._finish(item)
 
-    def _crash(self, item: Active) -> None:
-        self._tell(f"crash {item.handling.name} {item.handling.at}")
-        item.handling.crash()
+    def _judge(self, item: Active) -> Fate:
+        """At a boundary, in the handler itself."""
+        fate = self._struck(item)
+        self._to_pass -= 1
+        if fate is Fate.GO and self._to_pass < 0:
+            self._to_pass = int(self.random.random() * (2 * self.stretch - 1))
+            return Fate.PARK
+        return fate
+
+    def _struck(self, item: Active) -> Fate:
+        self.boundaries += 1
+        strikes = self.faults.strikes
+        if item.at == "before store.commit" and strikes("meddling"):
+            self._acts(self.faults.random().choice(people.MEDDLES))
+        if self.boundaries == self.play.crash_at or strikes("crash"):
+            return Fate.DIE
+        if not strikes("stall"):
+            return Fate.GO
+        waits = item.stage == "ingestion" and item.at == "start"
+        item.asleep_until_ms = self.clock.now_ms() + self.faults.random().choice(QUEUED_MS if waits else STALLS_MS)
+        self.tell("stall", item.name, item.at)
+        return Fate.PARK
+
+    def _blackout(self) -> None:
+        for item in list(self.active):
+            item.crash()
+            self._bury(item)
+
+    def _bury(self, item: Active) -> None:
+        self.tell("crash", item.name, item.at)
         self.active.remove(item)
         self.floor.restart(item.stage)
         item.died()
 
     def _finish(self, item: Active) -> None:
         self.active.remove(item)
-        self.steps += 1
-        if item.handling.error is not None:
-            raise item.handling.error
-        self._tell(f"done {item.handling.name} {item.handling.result!r}")
-        item.settle(item.handling.result)
+        self.handled += 1
+        if item.error is not None:
+            raise item.error
+        self.tell("done", item.name, item.result)
+        item.settle(item.result)
+
+    def finish_all(self) -> None:
+        while self.active:
+            item = self.active[0]
+            item.resume()
+            if item.dead:
+                self._finish(item)
 
     def _start_delivery(self) -> bool:
         if len(self.active) >= MAX_IN_FLIGHT:
             return False
-        busy = {item.key for item in self.active}
-        waiting = [due for due in self.floor.due(12) if _identity(due) not in busy or self.faults.strikes("overlap")]
+        waiting = self.mail.waiting()
+        if waiting and self.active:
+            busy = {item.key for item in self.active}
+            waiting = [due for due in waiting if identity(due) not in busy or self.faults.strikes("overlap")]
         if not waiting:
             return False
-        due = self.random.choice(waiting)
+        due = waiting[int(self.random.random() * len(waiting))]
         if self.faults.strikes("delay"):
-            self.floor.settle(due, Outcome.NACK)
-            return True
-        call = lambda: self.floor.runners[due.stage].handle(due.delivery)  # noqa: E731
-        lost = lambda: self.floor.settle(due, Outcome.NACK)  # noqa: E731
-        self._start(due.stage, call, self._settler(due), lost, _identity(due))
+            self.mail.settle(due, Outcome.NACK)
+        elif self.faults.strikes("away"):
+            drawn = self.faults.random()
+            self.mail.hold(due, self.clock.now_ms() + drawn.randint(60_000, drawn.choice(AWAY_MS)))
+        else:
+            call = lambda: self.floor.runners[due.stage].handle(due.delivery)  # noqa: E731
+            lost = lambda: self.mail.settle(due, Outcome.NACK)  # noqa: E731
+            self.start(due.stage, call, self._settler(due), lost, identity(due))
         return True
 
     def _settler(self, due: Due) -> Callable[[Any], None]:
         def settle(outcome: Outcome) -> None:
             # A duplicate is a message whose ack was lost: it stays, and comes again.
-            lost = outcome is Outcome.ACK and (self.faults.strikes("duplicate") or self._first_time(due))
-            self.floor.settle(due, Outcome.NACK if lost else outcome)
+            first = self.play.twice and not self.mail.handled_before(due)
+            again = outcome is Outcome.ACK and (first or self.faults.strikes("duplicate")) and self.mail.copy(due)
+            self.mail.settle(due, Outcome.NACK if again else outcome)
 
         return settle
 
-    def _first_time(self, due: Due) -> bool:
-        if not self.play.twice or _identity(due) in self._seen:
-            return False
-        self._seen.add(_identity(due))
-        return True
-
-    def _start(
+    def start(
         self, stage: str, call: Callable[[], Any], settle: Callable[[Any], None], died: Callable[[], None],
         key: object = None,
     ) -> None:  # fmt: skip
         self._order += 1
-        self.active.append(Active(Handling(f"{stage}#{self._order}", call), stage, settle, died, key))
+        self.active.append(Active(f"{stage}#{self._order}", call, self._judge, stage, settle, died, key))
 
     def _wait(self) -> bool:
-        """Nothing to do now: on to the next thing that will be. False when there is nothing at all."""
+        """Nothing to do now: on to the next thing that will be. False when there is nothing at all, or nothing but
+        what the calm may as well do."""
+        now_ms = self.clock.now_ms()
         times = [item.asleep_until_ms for item in self.active]
         times += [self.inputs[0][0]] if self.inputs else []
-        next_ms = self.floor.next_due_ms()
+        next_ms = self.mail.next_ms()
         times += [next_ms] if next_ms is not None else []
-        times = [at_ms for at_ms in times if at_ms > self.clock.now_ms()]
-        if not times or (not self.inputs and not self.active and self.clock.now_ms() >= self.scenario.end_ms):
+        if not times or (
+            not self.inputs and not self.active and not self.mail.away() and now_ms >= self.scenario.end_ms
+        ):
             return False
-        self.clock.advance_to(min(times))
+        self.clock.advance_to(max(now_ms + 1, min(*times, self._next_tick_ms)))
         return True
 
-    # --- the calm ------------------------------------------------------------------------------------------------
+    def tell(self, what: str, name: str, more: Any = "") -> None:
+        self._told.append((self.clock.now_ms() - self.scenario.begin_ms, what, name, more))
 
-    def _calm(self) -> None:
-        """Faults stop; what is in flight ends; sweeps run until everything has had its time."""
-        self.faults.odds.calm()
-        self._finish_all()
-        while self.inputs:
-            at_ms, _, act = heapq.heappop(self.inputs)
-            self.clock.advance_to(at_ms)
-            act()
-            self._finish_all()
-            self.floor.drain()
-        for _ in range(self.play.calm_min):
-            self.clock.advance_to(self.clock.now_ms() + MINUTE_MS)
-            house.trade(self.floor)
-            for stage in house.STAGES_RUN:
-                for schedule in STAGES[stage].schedules:
-                    if schedule.job in ("sweep", "pull"):
-                        self.floor.tick(stage, schedule.job)
-            self.steps += self.floor.drain(until_ms=self.clock.now_ms())
-
-    def _finish_all(self) -> None:
-        while self.active:
-            self.active[0].handling.resume()
-            if self.active[0].handling.done:
-                self._finish(self.active[0])
-
-    def _tell(self, text: str) -> None:
-        self.history.append(f"{self.clock.now_ms() - self.scenario.begin_ms:>8} ms {text}")
-
-
-def _identity(due: Due) -> object:
-    source = due.source
-    return type(source).__name__, getattr(source, "delivery_id", None) or getattr(source, "timer_id", None)
-
-
-@contextmanager
-def _trading_on(venue: dict[str, Any]) -> Iterator[None]:
-    """For as long as it lasts, this is what execution knows of the paper venue."""
-    before = CAPABILITIES["paper"]
-    known = {name: value for name, value in venue.items() if name != "participation"}
-    CAPABILITIES["paper"] = replace(before, **known)
-    try:
-        yield
-    finally:
-        CAPABILITIES["paper"] = before
+    @staticmethod
+    def _line(at_ms: int, what: str, name: str, more: Any) -> str:
+        return f"{at_ms:>9} ms {what} {name} {more}".rstrip()

@@ -7,10 +7,13 @@ replaced, an order went back, or was placed before it was written down.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+from fluxfloor.adapters.venues.paper import PaperOrder
+from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR
-from fluxfloor.ports import Commit, Data, Ref
+from fluxfloor.ports import Commit, Data, Ref, Venue
 
 # Of its own, so that a floor whose rules were loosened is still judged by these.
 _RANK = {"requested": 0, "submitting": 1, "unknown": 2, "open": 3, "partially_filled": 4}
@@ -28,6 +31,10 @@ class Witness:
         self._policy_versions: dict[str, int] = {}
         self._orders: dict[str, Data] = {}
         self._told: set[tuple[str, str]] = set()
+        self.steps = 0
+        self.open_orders: set[str] = set()  # intents that are not at their end
+        self._resting: dict[str, tuple[str, Instrument]] = {}  # at the venue, by client order id
+        self._intents: dict[str, str] = {}  # client order id -> intent
 
     def committed(self, commit: Commit) -> None:
         written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
@@ -40,6 +47,29 @@ class Witness:
                 self._order(data)
             elif ref.collection == "journal":
                 self._step(data)
+
+    def venue_committed(self, commit: Commit) -> None:
+        """The same, of the venue's own books: no intent has two orders there that live."""
+        written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
+        for ref, data in written.items():
+            if ref.collection != PaperOrder.collection:
+                continue
+            if data["state"] in _ENDS:
+                self._resting.pop(ref.id, None)
+            elif ref.id not in self._resting:
+                self._alone(ref.id)
+                self._resting[ref.id] = data["account_id"], Instrument.model_validate(data["instrument"])
+
+    def _alone(self, client_order_id: str) -> None:
+        intent = self._intents.get(client_order_id)
+        beside = [other for other in self._resting if intent and self._intents.get(other) == intent]
+        if beside:
+            self._problem(f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
+
+    def trade(self, venue: Callable[[str], Venue]) -> None:
+        """The venue's own business: what is due there happens, whether or not anybody looks at it."""
+        for client_order_id, (account_id, instrument) in list(self._resting.items()):
+            venue(account_id).find(client_order_id, instrument, 0)
 
     def placing(self, client_order_id: str) -> None:
         """A placement is about to reach the venue."""
@@ -66,6 +96,8 @@ class Witness:
         before = self._orders.get(after["id"])
         self._orders[after["id"]] = after
         intent = after["intent"]
+        self._intents[after["client_order_id"]] = after["id"]
+        (self.open_orders.discard if after["state"] in _ENDS else self.open_orders.add)(after["id"])
         leaves = before is None or (before["state"], before["attempt"]) != ("submitting", after["attempt"])
         if after["state"] == "submitting" and leaves:
             self._submitted[after["client_order_id"]] += 1
@@ -86,6 +118,7 @@ class Witness:
             self._problem(f"{name} is filled and began another attempt")
 
     def _step(self, step: Data) -> None:
+        self.steps += 1
         for fact in step["facts"]:
             if fact["type"] == "decisions.made.v1":
                 self._decision(fact["data"]["decision"])

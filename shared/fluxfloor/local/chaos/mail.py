@@ -1,0 +1,72 @@
+"""What the bus and the timers have for the stages. They are asked only when there may be something new."""
+
+from __future__ import annotations
+
+from fluxfloor.local.floor import Due, Floor
+from fluxfloor.runtime.runner import Outcome
+
+LOOKED_AT = 64  # of what is due, the oldest
+MOST_COPIES = 4  # a message is delivered no more than so many times after it was handled
+
+
+class Mail:
+    """`away` are deliveries that somebody holds back, until when."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._due: list[Due] = []
+        self._next_ms: int | None = None
+        self._fresh = False
+        self._away: dict[object, int] = {}
+        self._copies: dict[object, int] = {}
+
+    def stir(self) -> None:
+        """Something was published, set or settled."""
+        self._fresh = False
+
+    def waiting(self) -> list[Due]:
+        now_ms = self._floor.clock.now_ms()
+        if not self._fresh or (self._next_ms is not None and now_ms >= self._next_ms):
+            self._look()
+        if not self._away:
+            return self._due
+        return [due for due in self._due if self._away.get(identity(due), 0) <= now_ms]
+
+    def _look(self) -> None:
+        self._due = self._floor.due(LOOKED_AT)
+        self._next_ms = self._floor.next_due_ms()
+        self._fresh = True
+
+    def next_ms(self) -> int | None:
+        """When there will be more than now; None if nothing is on its way."""
+        if not self._fresh:
+            self._look()
+        now_ms = self._floor.clock.now_ms()
+        times = [at_ms for at_ms in self._away.values() if at_ms > now_ms]
+        return min([*times, *([self._next_ms] if self._next_ms is not None else [])], default=None)
+
+    def away(self) -> bool:
+        """Is anything held back still?"""
+        now_ms = self._floor.clock.now_ms()
+        return any(at_ms > now_ms for at_ms in self._away.values())
+
+    def hold(self, due: Due, until_ms: int) -> None:
+        self._away[identity(due)] = until_ms
+
+    def settle(self, due: Due, outcome: Outcome) -> None:
+        self._fresh = False
+        self._floor.settle(due, outcome)
+
+    def copy(self, due: Due) -> bool:
+        """May it be delivered once more, though it was handled?"""
+        times = self._copies.get(identity(due), 0)
+        self._copies[identity(due)] = times + 1
+        return times < MOST_COPIES
+
+    def handled_before(self, due: Due) -> bool:
+        return identity(due) in self._copies
+
+
+def identity(due: Due) -> object:
+    source = due.source
+    return type(source).__name__, getattr(source, "delivery_id", None) or getattr(source, "timer_id", None)
