@@ -67,7 +67,7 @@ class Stack:
     def _floor_file_problems(self) -> list[str]:
         """Read as the stages will read it: a mistake is found here and not by ten services that don't start."""
         if not self.floor_file:
-            return []
+            return ["mode live needs floor_file: the default account is paper"] if self.live else []
         told = {"backend": "google", "mode": self.mode, "live_confirmed": self.live}
         try:
             load(HERE / self.floor_file, overrides=told)

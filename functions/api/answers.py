@@ -15,10 +15,13 @@ from fluxfloor.contracts.state import TradeRow
 from fluxfloor.contracts.views import (
     AccountView,
     AuditRecord,
+    DailyRisk,
     DecisionRow,
     EquityPoint,
     ExportRecord,
     OrderRow,
+    PaperDay,
+    PaperRecord,
     RiskRow,
 )
 from fluxfloor.contracts.weights import AllocationVersion, StrategyDays
@@ -173,9 +176,27 @@ class AdjustmentChoice(Model):
 
 
 class SessionAnswer(Model):
+    """`mode` is "paper" or "live"; every answer carries it as well, in the header Fluxfloor-Mode."""
+
     user: str
     expires_ms: int
     token: str = ""
+    mode: str = ""
+
+
+class DailyRisks(Model):
+    """`now` is today's so far, as things stand; `items` those of the days before, newest first."""
+
+    now: DailyRisk
+    items: tuple[DailyRisk, ...]
+    next_cursor: str | None
+
+
+class PaperPeriod(Model):
+    """The days on paper, newest first, and what they amount to under the settings."""
+
+    record: PaperRecord
+    items: tuple[PaperDay, ...]
 
 
 class Accounts(Model):

@@ -23,7 +23,9 @@ stage = Stage("api")
 def respond(context: Context, request: Request) -> Response:
     desk = desk_of(context)
     call = flask_edge.call_of(request, behind_google=context.settings.backend == "google")
-    return flask_edge.response_of(answer(table, desk.gate, context, call, desk.https))
+    reply = answer(table, desk.gate, context, call, desk.https)
+    reply.headers["Fluxfloor-Mode"] = context.settings.mode
+    return flask_edge.response_of(reply)
 
 
 main = serve(stage)

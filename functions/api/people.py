@@ -48,9 +48,9 @@ def log_in_by_ticket(context: Context, asked: Asked[answers.TicketQuery, Nothing
     return Reply(303, headers={"Location": "/", "Set-Cookie": reply.headers["Set-Cookie"]})
 
 
-def who(_context: Context, asked: Asked[Nothing, Nothing]) -> answers.SessionAnswer:
-    session = asked.session
-    return answers.SessionAnswer(user=asked.actor, expires_ms=session.expires_ms if session else 0)
+def who(context: Context, asked: Asked[Nothing, Nothing]) -> answers.SessionAnswer:
+    session, mode = asked.session, context.settings.mode
+    return answers.SessionAnswer(user=asked.actor, expires_ms=session.expires_ms if session else 0, mode=mode)
 
 
 def log_out(context: Context, _: Asked[Nothing, Nothing]) -> Reply:
@@ -62,7 +62,9 @@ def _session(context: Context, user: str, means: str) -> Reply:
     gate, minutes = desk_of(context).gate, context.settings.api.session_minutes
     token, expires_ms = gate.issue(user, minutes)
     _note(context, "session.opened", user, token, means)
-    reply = encoded(answers.SessionAnswer(user=user, expires_ms=expires_ms, token=token), 200)
+    reply = encoded(
+        answers.SessionAnswer(user=user, expires_ms=expires_ms, token=token, mode=context.settings.mode), 200
+    )
     reply.headers["Set-Cookie"] = gate.cookie(token, minutes)
     return reply
 

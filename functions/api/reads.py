@@ -14,6 +14,7 @@ from fluxfloor.contracts.views import (
     AlertAck,
     AlertRecord,
     AuditRecord,
+    DailyRisk,
     DecisionRow,
     EquityPoint,
     ExportRecord,
@@ -26,7 +27,7 @@ from fluxfloor.reporting import why as stories
 from fluxfloor.reporting.panels import decision_panel, position_panel
 from fluxfloor.reporting.versions import Comparison, compare, profits
 from fluxfloor.topology import STAGES, TOPICS
-from fluxfloor.webapi import audit, journal
+from fluxfloor.webapi import at_stake, audit, journal
 from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
@@ -115,6 +116,18 @@ def alerts(context: Context, asked: Asked[Paged, Nothing]) -> answers.Alerts:
     items, cursor = _page(context, AlertRecord, asked.query, {})
     acks = gather.by_id(context.ports.store, AlertAck, [item.id for item in items])
     return answers.Alerts(items=tuple(shown.alarm(item, acks.get(item.id)) for item in items), next_cursor=cursor)
+
+
+def daily_risks(context: Context, asked: Asked[Paged, Nothing]) -> answers.DailyRisks:
+    items, cursor = _page(context, DailyRisk, asked.query, {})
+    today_ms = context.now_ms - context.now_ms % at_stake.DAY_MS
+    now = at_stake.report(context, today_ms, context.now_ms + 1)
+    return answers.DailyRisks(now=now, items=items, next_cursor=cursor)
+
+
+def paper_period(context: Context, _: Simple) -> answers.PaperPeriod:
+    days = at_stake.paper_days(context.ports.store)
+    return answers.PaperPeriod(record=at_stake.paper_record(context), items=tuple(days))
 
 
 def health(context: Context, _: Simple) -> answers.Health:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import Sender
-from fluxfloor.contracts.views import AlertAck, AlertRecord, ExportRecord, StageHealth
+from fluxfloor.contracts.views import AlertAck, AlertRecord, ExportRecord, PaperRecord, StageHealth
 from fluxfloor.reporting.curve import RANGES_MS
 from fluxfloor.reporting.overview import (
     AccountPanel,
@@ -20,6 +20,7 @@ from fluxfloor.reporting.overview import (
 )
 from fluxfloor.reporting.panels import decision_panel, order_panel
 from fluxfloor.topology import RELEASES, STAGES
+from fluxfloor.webapi import at_stake
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
@@ -43,7 +44,8 @@ def overview(context: Context, asked: Asked[answers.OverviewQuery, Nothing]) -> 
     chosen = found.accepted if asked.query.decisions == "accepted" else found.decisions
     waiting = tuple(quarantine_panel(record) for record in found.quarantine if record["state"] == HELD)
     return Overview(
-        mode=context.settings.mode, user=asked.actor, as_of_ms=_as_of_ms(found), poll_ms=context.settings.api.poll_ms,
+        mode=context.settings.mode, warnings=warnings(context),
+        user=asked.actor, as_of_ms=_as_of_ms(found), poll_ms=context.settings.api.poll_ms,
         scopes=scopes(context), halts=tuple(halt_panel(halt) for halt in found.halts),
         accounts=account_panels(found, RANGES_MS[asked.query.range]), flow=drawn(found.health), risks=found.risks,
         decisions=tuple(decision_panel(row, found.lot_sizes) for row in chosen),
@@ -80,7 +82,8 @@ def scopes(context: Context) -> tuple[str, ...]:
 
 def warnings(context: Context) -> tuple[str, ...]:
     """What people should be told wherever they look."""
-    return ()
+    record = context.read(PaperRecord.key(FLOOR)) if context.settings.mode == "live" else None
+    return at_stake.warnings(context, record)
 
 
 def flow(context: Context) -> FlowPanel:

@@ -46,6 +46,10 @@ table.get("/v1/equity", "An account's equity, newest first", a.Equity, query=a.A
 table.get("/v1/trades", "An account's closed trades, newest first", a.Trades, query=a.AccountQuery)(reads.trades)
 table.get("/v1/risks", "What people should know, newest first", a.Risks, query=Paged)(reads.risks)
 table.get("/v1/alerts", "What people were told, newest first", a.Alerts, query=Paged)(reads.alerts)
+table.get("/v1/risk/daily", "What is at stake now, and at the end of each day", a.DailyRisks, query=Paged)(
+    reads.daily_risks
+)
+table.get("/v1/paper-period", "The days on paper that live entries wait for", a.PaperPeriod)(reads.paper_period)
 table.get("/v1/health", "Every stage along the flow, and whether it keeps up", a.Health)(reads.health)
 table.get("/v1/quarantine", "Messages that could not be handled", a.Quarantine, query=a.NewestQuery)(reads.quarantine)
 table.get("/v1/why/{id}", "The whole story of a signal, decision, order or trade", a.Why)(reads.why)

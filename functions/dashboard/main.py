@@ -8,7 +8,7 @@ from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.dashboard import guarding, health, rows
+from functions.dashboard import closing, guarding, health, rows
 
 stage = Stage("dashboard")
 
@@ -22,6 +22,8 @@ stage.on(RiskRaised)(rows.keep_risk)
 def look_after(context: Context, tick: Fact) -> None:
     steps = health.judge_stages(context, tick)
     guarding.watch(context, tick, steps)
+    closing.judge_paper_period(context, tick)
+    closing.close_day(context, tick)
 
 
 main = serve(stage)

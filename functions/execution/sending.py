@@ -10,8 +10,9 @@ from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt
 from fluxfloor.contracts.state import Lease, Order, Slot, Terms
 from fluxfloor.contracts.venues import Capabilities
+from fluxfloor.contracts.views import PaperRecord
 from fluxfloor.errors import FloorError, RetryLater, VenueRefused
-from fluxfloor.execution import dust, lifecycle, plans, slots
+from fluxfloor.execution import dust, lifecycle, permit, plans, slots
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.ports import Venue, VenueOrder
 from fluxfloor.runtime.context import Context
@@ -70,9 +71,9 @@ def _submit(
     order, slot, *halts = work.read_all([Order.key(seen.id), Slot.key(slots.slot_id(seen.intent)), *halt_keys])
     if order is None or order.state is not OrderState.REQUESTED:
         return ()
-    halt, late = next((found for found in halts if found is not None), None), lifecycle.too_late(order, work.now_ms)
-    if halt is not None:
-        _end(work, order, slot, rules, OrderState.CANCELLED, f"{plans.HALTED}: {halt.reason}")
+    forbidden, late = _forbidden(work, halts) if entering else "", lifecycle.too_late(order, work.now_ms)
+    if forbidden:
+        _end(work, order, slot, rules, OrderState.CANCELLED, forbidden)
     elif late:
         _end(work, order, slot, rules, OrderState.EXPIRED, late)
     elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):
@@ -82,6 +83,17 @@ def _submit(
     else:
         _follow_plan(work, order, slot, capabilities, rules, quote)
     return ()
+
+
+def _forbidden(work: Work, halts: list[Halt | None]) -> str:
+    """Why nothing may be entered; a live floor also waits for its paper period. Empty where it may."""
+    halt = next((found for found in halts if found is not None), None)
+    if halt is not None:
+        return f"{plans.HALTED}: {halt.reason}"
+    if work.settings.mode != "live":
+        return ""
+    (record,) = work.read(PaperRecord.key(FLOOR))
+    return permit.refused(record, work.settings.safety.criteria)
 
 
 def _follow_plan(

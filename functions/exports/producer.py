@@ -36,7 +36,7 @@ def accept(asked: ExportRequested, work: Work) -> None:
     if known is not None:
         return
     refused = exports.refusal(asked, work.reference(Account.key(asked.account_id)) is not None, work.now_ms)
-    record = exports.requested(asked, refused, work.now_ms)
+    record = exports.requested(asked, refused, work.now_ms, work.settings.mode)
     work.write(record)
     if refused:
         work.emit(_completed(record, work.now_ms))

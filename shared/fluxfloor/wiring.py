@@ -96,7 +96,7 @@ def google_ports(settings: Settings, stage: Stage) -> Ports:
     """Ports on Google Cloud, or on its emulators when their *_EMULATOR_HOST variables are set."""
     from fluxfloor.adapters.google import connect
 
-    logs.configure(settings.log_level, project=settings.google.project)
+    logs.configure(settings.log_level, project=settings.google.project, mode=settings.mode)
     _record_spans(settings.google.project, stage.name)
     clock = SystemClock()
     opened = connect.open_ports(settings, clock, stage.name)

@@ -102,12 +102,13 @@ class ExecutionRoom:
 
     def __init__(
         self, directory: Path, venue_of: Callable[[Venue], Any] = Moody, partial_fills: bool = False,
-        stops: str = "floor",
+        stops: str = "floor", **more: Any,
     ) -> None:  # fmt: skip
+        """`more`: settings that stand as they are, checked by nobody."""
         self.clock = VirtualClock(AT_MS)
         rich = {"accounts": {"paper-main": {**RICH["accounts"]["paper-main"], "stops": stops}}}
         settings = house.settings(partial_fills=partial_fills).model_copy(
-            update={"accounts": load(overrides=rich).accounts}
+            update={"accounts": load(overrides=rich).accounts, **more}
         )
         self.venue: Any = None
 

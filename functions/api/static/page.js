@@ -72,7 +72,10 @@ function show(data) {
   const account = data.accounts.find((item) => item.account_id === state.account) ?? data.accounts[0];
   by("mode").textContent = data.mode.toUpperCase();
   by("mode").className = `mode ${data.mode}`;
-  document.title = `${data.halts.length ? "■ halted · " : ""}Fluxfloor ${data.mode}`;
+  by("live").hidden = data.mode !== "live";
+  document.documentElement.dataset.mode = data.mode;
+  put(by("warnings"), data.warnings.map((text) => h("div.warning", {}, text)));
+  document.title = `${data.halts.length ? "■ halted · " : ""}${data.mode === "live" ? "LIVE · " : ""}Fluxfloor ${data.mode}`;
   choices(data.accounts, account);
   put(by("halts"), halts(data.halts, resume));
   put(by("tiles"), account ? tiles(account) : empty("No account has been marked yet.", "The first mark to market fills these tiles."));
@@ -184,6 +187,8 @@ function enter() {
   clearTimeout(state.timer);
   for (const id of ["top", "main"]) by(id).hidden = true;
   put(by("halts"));
+  put(by("warnings"));
+  by("live").hidden = true;
   by("trouble").hidden = true;
   by("login").hidden = false;
   if (location.hash === "#ticket-used") {

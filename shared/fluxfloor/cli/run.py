@@ -28,7 +28,7 @@ def run(
     from fluxfloor.webapi.settled import apply_settings
 
     loaded = load(settings, {"api": {"public_url": f"http://127.0.0.1:{port}"}})
-    logs.configure(loaded.log_level)
+    logs.configure(loaded.log_level, mode=loaded.mode)
     make_secrets(directory / "secrets", tuple(loaded.senders))
     if loaded.telegram.enabled:
         _make(directory / "secrets", loaded.telegram.webhook_secret_name, lambda: randomness.token_urlsafe(24))

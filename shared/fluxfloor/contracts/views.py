@@ -246,6 +246,7 @@ class ExportRecord(Document):
     to_ms: UtcMs
     requested_by: str
     status: str  # "requested", "done", "failed"
+    mode: str = ""  # "paper" or "live"
     files: dict[str, str] = Field(default_factory=dict)
     rows: int = 0
     failed: str = ""

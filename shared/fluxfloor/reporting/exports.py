@@ -111,6 +111,15 @@ TABLES: dict[ExportKind, Table] = {
 }
 
 
+LIVE = "live"
+
+
+def columns_of(record: ExportRecord) -> tuple[Column, ...]:
+    """A live floor's file says in its header and in every row that it is about money."""
+    columns = TABLES[record.kind].columns
+    return (*columns, Column("mode", Kind.TEXT, lambda _: LIVE)) if record.mode == LIVE else columns
+
+
 # --- what was asked ----------------------------------------------------------------------------------------------
 
 
@@ -125,11 +134,11 @@ def refusal(asked: ExportRequested, known_account: bool, now_ms: int) -> str:
     return ""
 
 
-def requested(asked: ExportRequested, refused: str, now_ms: int) -> ExportRecord:
+def requested(asked: ExportRequested, refused: str, now_ms: int, mode: str = "paper") -> ExportRecord:
     return ExportRecord(
         id=asked.export_id, kind=asked.kind, account_id=asked.account_id, from_ms=asked.from_ms, to_ms=asked.to_ms,
         requested_by=asked.requested_by, status="failed" if refused else "requested", failed=refused,
-        ts_event_ms=now_ms,
+        mode=mode, ts_event_ms=now_ms,
     )  # fmt: skip
 
 
@@ -143,7 +152,8 @@ def asked_again(record: ExportRecord) -> ExportRequested:
 
 def blob_name(record: ExportRecord, format: str) -> str:
     """exports/<account>/<kind>/<from>_<to>_<id>.<format>; ids are quoted, so that each stays one part of the path."""
-    span = f"{_compact(record.from_ms)}_{_compact(record.to_ms)}_{quote(record.id, safe='')}"
+    live = "live_" if record.mode == LIVE else ""
+    span = f"{live}{_compact(record.from_ms)}_{_compact(record.to_ms)}_{quote(record.id, safe='')}"
     return f"exports/{quote(record.account_id, safe='')}/{record.kind}/{span}.{format}"
 
 
@@ -161,7 +171,7 @@ class Files:
 
     def __init__(self, record: ExportRecord) -> None:
         self.count = 0
-        self._columns = TABLES[record.kind].columns
+        self._columns = columns_of(record)
         self._bytes = io.BytesIO()
         self._text = io.TextIOWrapper(self._bytes, encoding="utf-8", newline="", write_through=True)
         self._csv = csv.writer(self._text)
@@ -193,7 +203,7 @@ class Files:
 
 def schema_of(record: ExportRecord) -> pa.Schema:
     types = {Kind.TEXT: pa.string(), Kind.NUMBER: pa.decimal128(38, 18), Kind.TIME: pa.timestamp("ms", tz="UTC")}
-    fields = [pa.field(column.name, types[column.kind], nullable=False) for column in TABLES[record.kind].columns]
+    fields = [pa.field(column.name, types[column.kind], nullable=False) for column in columns_of(record)]
     return pa.schema(
         fields,
         metadata={
@@ -203,6 +213,7 @@ def schema_of(record: ExportRecord) -> pa.Schema:
             "fluxfloor.account_id": record.account_id,
             "fluxfloor.from": iso(record.from_ms),
             "fluxfloor.to": iso(record.to_ms),
+            **({"fluxfloor.mode": record.mode} if record.mode == LIVE else {}),
         },
     )
 

@@ -122,6 +122,7 @@ class Overview(Model):
     quarantine: tuple[QuarantinePanel, ...]
     risks: tuple[RiskRow, ...]
     alarms: tuple[AlarmPanel, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def account_panel(

@@ -71,9 +71,10 @@ def clean(value: Any, name: str = "") -> Any:
 class CloudFormatter(logging.Formatter):
     """`severity`, `message`, `time`, the trace and span it belongs to, and whatever `extra` carried."""
 
-    def __init__(self, project: str = "") -> None:
+    def __init__(self, project: str = "", mode: str = "paper") -> None:
         super().__init__()
         self._project = project
+        self._mode = {"mode": mode} if mode != "paper" else {}
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -81,6 +82,7 @@ class CloudFormatter(logging.Formatter):
             "message": redact(record.getMessage()),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "logger": record.name,
+            **self._mode,
             **self._trace(),
         }
         entry.update(clean({name: value for name, value in record.__dict__.items() if name not in _STANDARD}))
@@ -99,10 +101,10 @@ class CloudFormatter(logging.Formatter):
         return {"logging.googleapis.com/trace": name, "logging.googleapis.com/spanId": span_id}
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None, project: str = "") -> None:
-    """Makes it the only log of this process."""
+def configure(level: str = "INFO", stream: TextIO | None = None, project: str = "", mode: str = "paper") -> None:
+    """Makes it the only log of this process. On a live floor every line says so."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(CloudFormatter(project))
+    handler.setFormatter(CloudFormatter(project, mode))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -19,6 +19,7 @@ from fluxfloor.contracts.allocation import AllocationPolicy
 from fluxfloor.contracts.base import Ident, NonNegative, Number
 from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.instruments import TIMEFRAME_MS
+from fluxfloor.contracts.paper import Criteria
 from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits
 from fluxfloor.errors import Misconfigured
 
@@ -273,6 +274,10 @@ class SafetySettings(Section):
     paper_min_orders: int = Field(default=20, ge=0, le=100_000)
     paper_max_age_days: int = Field(default=30, ge=1, le=365)  # of the newest of those days
 
+    @property
+    def criteria(self) -> Criteria:
+        return Criteria(self.paper_period_days, self.paper_min_orders, self.paper_max_age_days)
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if 0 < self.stale_halt_s < self.stale_alarm_s:
@@ -343,8 +348,11 @@ class Settings(Section):
     @model_validator(mode="after")
     def _accounts_fit_the_mode(self) -> Self:
         for name, account in self.accounts.items():
-            if self.mode == "paper" and account.venue != "paper" and not account.sandbox:
+            real = account.venue != "paper" and not account.sandbox
+            if self.mode == "paper" and real:
                 raise ValueError(f"accounts.{name}: a live account needs mode 'live', or sandbox = true")
+            if self.mode == "live" and not real:
+                raise ValueError(f"accounts.{name}: mode 'live' takes no paper and no sandbox account")
         return self
 
     def digest(self) -> str:

@@ -119,7 +119,8 @@ def paper() -> Floor:
 @pytest.fixture(scope="session")
 def floor_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("settings") / "floor.toml"
-    path.write_text('[portfolios.main]\npreset = "kraken-mvp"\naccount = "paper-main"\n')
+    account = '[accounts.desk]\nvenue = "kraken"\n'
+    path.write_text(f'[portfolios.main]\npreset = "kraken-mvp"\naccount = "desk"\n{account}')
     return str(path)
 
 

@@ -57,6 +57,7 @@ def test_paper_is_what_a_stack_is_unless_it_says_otherwise(make_stack):
         ({"mode": "live", "notify_email": "a@b"}, "trade_real_money_in = my-floor"),
         ({"mode": "live", "notify_email": "a@b", "trade_real_money_in": "other-floor"}, "trade_real_money_in"),
         ({"mode": "live", "trade_real_money_in": "my-floor"}, "notify_email"),
+        ({"mode": "live", "trade_real_money_in": "my-floor", "notify_email": "a@b"}, "needs floor_file"),
         ({"trade_real_money_in": "my-floor"}, "the mode is paper"),
         ({"mode": "Live"}, "none of paper, live"),
         ({"region": "mars"}, "not a region"),

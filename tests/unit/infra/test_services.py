@@ -61,8 +61,8 @@ def test_half_a_gigabyte_is_enough_for_the_environment_it_starts_in(paper, stage
 def test_the_environment_is_what_the_stage_s_settings_read(either, stage, monkeypatch):
     for name, value in told(either, stage.name).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("FLUXFLOOR_SETTINGS", raising=False)
-    read = settings.load()
+    monkeypatch.delenv("FLUXFLOOR_SETTINGS", raising=False)  # where the file is mounted there, it is not here
+    read = settings.load(either.stack.floor_file or None)
     assert (read.backend, read.mode) == ("google", either.stack.mode)
     assert (read.google.project, read.google.region) == ("my-floor", "us-central1")
     assert read.google.bucket == either.one("blobs")["name"]

@@ -46,6 +46,13 @@ def test_overrides_win_over_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("mode = 'real'\n", "mode"),
         ("mode = 'live'\n", "live_confirmed"),
+        ("mode = 'live'\nlive_confirmed = true\n", "takes no paper"),
+        (
+            "mode = 'live'\nlive_confirmed = true\n[accounts.paper-main]\nvenue = 'kraken'\nsandbox = true\n",
+            "no sandbox account",
+        ),
+        ("[safety]\nstale_halt_s = 60\n", "stale_halt_s"),
+        ("[telegram]\nenabled = true\n", "allowed_users"),
         ("mod = 'paper'\n", "mod"),
         ("[portfolios.main]\naccount = 'nowhere'\n", "portfolios.main.account"),
         ("[portfolios.main]\npreset = 'yolo'\n", "preset 'yolo'"),
