@@ -220,6 +220,13 @@ def test_a_look_up_and_the_books_tell_the_same_fills(door: Door) -> None:
     assert found == told
 
 
+def test_the_books_know_whose_order_a_fill_was(door: Door) -> None:
+    door.bought(an_id(1))
+    (row,) = door.books().fills
+    assert row.client_order_id == an_id(1)
+    assert row.venue_order_id == door.found(an_id(1)).venue_order_id
+
+
 def test_the_quote_is_the_markets(door: Door) -> None:
     quote = door.venue.quote(door.rules)
     assert quote is not None

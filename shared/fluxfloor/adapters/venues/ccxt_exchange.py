@@ -50,11 +50,13 @@ def open_to_trade(
     exchange_id: str, *, base_url: str = "", sandbox: bool = False, timeout_ms: int = 10_000, **settings: Any
 ) -> Any:
     """The same for somebody who keeps count himself: no pause of ccxt's own, and no redirect is followed, which would
-    send a placement twice. Raises Misconfigured for a sandbox that the exchange does not have; a base_url takes its
-    place."""
+    send a placement twice. Raises Misconfigured for a sandbox that the exchange does not have, unless a base_url takes
+    its place; and for one that is the exchange itself."""
     exchange = open_exchange(exchange_id, timeout_ms=timeout_ms, enableRateLimit=False, **settings)
+    if sandbox and urlsplit(base_url).hostname in _hosts(exchange):
+        raise Misconfigured(f"{base_url} is no place to practise: it is where {exchange_id} trades for real")
     if sandbox and not base_url:
-        if "test" not in exchange.urls:
+        if not exchange.urls.get("test"):
             raise Misconfigured(
                 f"{exchange_id} has no sandbox: set base_url to a place to practise, or sandbox = false"
             )
@@ -128,6 +130,17 @@ def _retry_after_s(exchange: Any) -> float | None:
     with suppress(KeyError, ValueError):
         return float(headers["Retry-After"])
     return None
+
+
+def _hosts(exchange: Any) -> set[str]:
+    """Where its API answers in earnest."""
+    return {host.replace("{hostname}", str(exchange.hostname)) for host in _hosts_in(exchange.urls["api"])}
+
+
+def _hosts_in(urls: Any) -> set[str]:
+    if isinstance(urls, dict):
+        return {host for url in urls.values() for host in _hosts_in(url)}
+    return {urlsplit(str(urls)).netloc} - {""}
 
 
 def _rebased(urls: Any, base_url: str) -> Any:

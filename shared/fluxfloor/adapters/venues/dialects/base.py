@@ -22,6 +22,7 @@ from fluxfloor.ports import Placement, VenueFill, VenueOrder, VenueTransfer
 ZERO = Decimal(0)
 SLACK_MS = 60_000  # look-ups begin so much before the placement: the two clocks differ
 MAX_PAGES = 400
+MOST_NAMED = 200  # of the newest orders that fills belong to, how many are asked for the id we gave them
 
 Json = dict[str, Any]
 Market = Mapping[str, Any]

@@ -160,7 +160,9 @@ class Binance(base.Dialect):
         found: list[VenueFill] = []
         for symbol in sorted(set(symbols)):
             market = self.names.market(symbol)
-            found += [_venue_fill(row, market) for row in _trades(ask, market["id"], since_ms, until_ms)]
+            trades = list(_trades(ask, market["id"], since_ms, until_ms))
+            ours = _client_ids(ask, market["id"], trades)
+            found += [_venue_fill(row, market, ours) for row in trades]
         return found
 
     def _transfers(self, ask: Ask, since_ms: int, until_ms: int) -> list[VenueTransfer]:
@@ -245,10 +247,20 @@ def _fill(row: Json, market: Market) -> Fill:
     )  # fmt: skip
 
 
-def _venue_fill(row: Json, market: Market) -> VenueFill:
+def _client_ids(ask: Ask, market_id: str, trades: list[Json]) -> dict[str, str]:
+    """Order → the id we gave it: a trade names only its order. Of the newest orders, in one listing."""
+    orders = sorted({int(row["orderId"]) for row in trades})[-base.MOST_NAMED :]
+    if not orders:
+        return {}
+    rows = ask(_call("allOrders", {"symbol": market_id, "orderId": orders[0], "limit": PAGE}))
+    return {str(row["orderId"]): str(row["clientOrderId"]) for row in rows}
+
+
+def _venue_fill(row: Json, market: Market, ours: dict[str, str]) -> VenueFill:
     fill, side = _fill(row, market), Side.BUY if row["isBuyer"] else Side.SELL
     moves = base.moves_of(fill, side, market, base.decimal(row["quoteQty"]))
-    return VenueFill(fill, "", moves, str(market["symbol"]), side, str(row["orderId"]))
+    order = str(row["orderId"])
+    return VenueFill(fill, ours.get(order, ""), moves, str(market["symbol"]), side, order)
 
 
 def _trades(ask: Ask, market_id: str, since_ms: int, until_ms: int) -> Iterator[Json]:

@@ -174,20 +174,29 @@ class Kraken(base.Dialect):
         trades = dict(_pages(ask, "TradesHistory", "trades", window))
         lines = dict(_pages(ask, "Ledgers", "ledger", window))
         of_trades = _by_reference(line for line in lines.values() if line["type"] == "trade")
-        fills = [self._venue_fill(trade_id, row, of_trades.get(trade_id, [])) for trade_id, row in trades.items()]
+        ours = self._client_ids(ask, trades.values())
+        fills = [self._venue_fill(trade_id, row, of_trades.get(trade_id, []), ours) for trade_id, row in trades.items()]
         transfers = [self._transfer(name, line) for name, line in lines.items() if line["type"] != "trade"]
         return (
             [shown for shown in fills if shown.fill.ts_event_ms >= since_ms],
             [shown for shown in transfers if shown.ts_event_ms >= since_ms],
         )
 
-    def _venue_fill(self, trade_id: str, row: Json, lines: list[Json]) -> VenueFill:
+    def _client_ids(self, ask: Ask, trades: Iterable[Json]) -> dict[str, str]:
+        """Order → the id we gave it: a trade names only its order. Of the newest orders."""
+        orders = list(dict.fromkeys(row["ordertxid"] for row in trades))[: base.MOST_NAMED]
+        found: Json = {}
+        for chunk in _chunks(orders, ORDERS_A_CALL):
+            found |= ask(_call("QueryOrders", {"txid": ",".join(chunk)}))["result"]
+        return {txid: base.bare(row.get("cl_ord_id")) for txid, row in found.items()}
+
+    def _venue_fill(self, trade_id: str, row: Json, lines: list[Json], ours: dict[str, str]) -> VenueFill:
         symbol, side, fill = self._symbol(row["pair"]), base.side_of(row["type"]), self._fill(trade_id, row)
         market = self.names.market(symbol)
         moves = self._moved_by(lines)
         if not {market["base"], market["quote"]} <= moves.keys():  # the ledger lags behind the trades
             moves = base.moves_of(fill, side, market, base.decimal(row["cost"]))
-        return VenueFill(fill, "", moves, symbol, side, row["ordertxid"])
+        return VenueFill(fill, ours.get(row["ordertxid"], ""), moves, symbol, side, row["ordertxid"])
 
     def _moved_by(self, lines: list[Json]) -> dict[str, Decimal]:
         moves: dict[str, Decimal] = {}
