@@ -9,6 +9,7 @@ from fluxfloor.contracts.books import Adjustment, TreatAs
 from fluxfloor.contracts.events import ExportKind
 from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import Limits, Policy
+from fluxfloor.contracts.results import Made
 from fluxfloor.contracts.signals import Signal
 from fluxfloor.contracts.simulations import SimulationRecord
 from fluxfloor.contracts.state import TradeRow
@@ -53,6 +54,19 @@ class AccountQuery(Paged):
 
 class NewestQuery(Model):
     limit: Limit = 50
+
+
+class PnlQuery(Model):
+    """So many UTC days, up to that of `until_ms` or today. `account` may be left out while there is only one."""
+
+    by: Literal["strategy", "sender", "tag"] = "strategy"
+    account: Ident | None = None
+    days: Annotated[int, Field(ge=1, le=366)] = 30
+    until_ms: UtcMs | None = None
+
+
+class QualityQuery(Model):
+    by: Literal["strategy", "venue"] = "strategy"
 
 
 class ShadowQuery(Model):
@@ -249,6 +263,54 @@ class AdjustmentAgreed(Model):
     """On its way: it is booked if the venue still shows the same difference."""
 
     adjustment_id: str
+
+
+class PnlDay(Model):
+    day: str
+    total: Made
+    parts: dict[str, Made]
+
+
+class PnlAnswer(Model):
+    """What closed trades made, in the account's currency: in all, and on each day on which one closed, newest first."""
+
+    account_id: str
+    currency: str
+    mode: str
+    by: str
+    total: Made
+    parts: dict[str, Made]
+    days: tuple[PnlDay, ...]
+
+
+class Spread(Model):
+    """Of one measure. Quantiles are right to 5 %."""
+
+    count: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+
+
+class QualityRow(Model):
+    """How the ended orders of one strategy at one venue, or of one venue, were carried out. Basis points above zero are
+    cost; `rejects` are orders that ended without a fill, by reason."""
+
+    venue: str
+    strategy_id: str
+    orders: int
+    filled: int
+    cost_bps: Spread
+    fee_bps: Spread
+    decided_ms: Spread
+    sent_ms: Spread
+    filled_ms: Spread
+    rejects: dict[str, int]
+
+
+class QualityAnswer(Model):
+    by: str
+    items: tuple[QualityRow, ...]
 
 
 class Risks(Model):

@@ -7,6 +7,7 @@ from typing import Any
 
 import fluxfloor
 from fluxfloor.contracts.policy import Policy
+from fluxfloor.contracts.results import OrderQuality
 from fluxfloor.contracts.simulations import SimulationSpec
 from fluxfloor.contracts.weights import Allocation, AllocationStudy, Study, UploadedDays
 from fluxfloor.reporting.overview import HaltPanel, Overview
@@ -44,6 +45,11 @@ table.get("/v1/decisions/{id}", "One decision with its waterfall", a.DecisionAns
 table.get("/v1/orders", "Orders, last changed first", a.Orders, query=Paged)(reads.orders)
 table.get("/v1/equity", "An account's equity, newest first", a.Equity, query=a.AccountQuery)(reads.equity)
 table.get("/v1/trades", "An account's closed trades, newest first", a.Trades, query=a.AccountQuery)(reads.trades)
+table.get("/v1/pnl", "What was made, by strategy, sender or tag", a.PnlAnswer, query=a.PnlQuery, problems=(404,))(
+    money.pnl
+)
+table.get("/v1/execution-quality", "How orders are carried out", a.QualityAnswer, query=a.QualityQuery)(money.quality)
+table.get("/v1/orders/{intent}/quality", "How one order was carried out", OrderQuality)(money.order_quality)
 table.get("/v1/risks", "What people should know, newest first", a.Risks, query=Paged)(reads.risks)
 table.get("/v1/alerts", "What people were told, newest first", a.Alerts, query=Paged)(reads.alerts)
 table.get("/v1/risk/daily", "What is at stake now, and at the end of each day", a.DailyRisks, query=Paged)(

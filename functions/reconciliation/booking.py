@@ -15,6 +15,7 @@ from fluxfloor.errors import RetryLater
 from fluxfloor.runtime.work import Work
 
 from functions.reconciliation.pricing import instruments, rates_for
+from functions.reconciliation.rating import rate
 from functions.reconciliation.telling import keep
 
 QUOTE_GRACE_MS = 60_000  # a quote from within the minute after a bar's close is the price at that close
@@ -25,6 +26,7 @@ def book(reported: ExecutionReported, work: Work) -> None:
     stands already is left out, so that it never keeps the others of its report from being booked."""
     report = reported.report
     if not report.new_fills:
+        rate(work, report, {})
         return
     account_id = report.intent.account_id
     names = {fill_entry_id(account_id, fill.trade_id): fill.trade_id for fill in report.new_fills}
@@ -40,9 +42,16 @@ def book(reported: ExecutionReported, work: Work) -> None:
     booked = books.book_report(account, report, rules, known, rates)
     adopted = {entry.reference for entry in found if entry.kind == "external"}
     booked = _handed_back(work, booked, report, adopted, rules)
+    new = {entry.reference for entry in booked.entries if entry.kind == "fill"}
+    fees_paid = {
+        fill.trade_id: books.fee_in_quote(booked.account, fill, traded, rates)
+        for fill in report.new_fills
+        if fill.trade_id in new
+    }
+    rate(work, report, fees_paid)
     if not booked.entries:
         return
-    keep(work, booked.entries, booked.trades)
+    keep(work, booked.account, booked.entries, booked.trades)
     work.write(booked.account)
     work.emit(books.told(booked.account, rules, "fill", work.now_ms, booked.trades))
 

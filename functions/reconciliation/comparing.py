@@ -160,7 +160,7 @@ def _open(work: Work, account_id: str, seen: VenueBooks) -> None:
         account_id, setting.portfolio, setting.venue, setting.currency, dict(seen.balances), work.now_ms,
         rates_of(work, seen.balances, setting.currency), reconcile.just_before(seen),
     )  # fmt: skip
-    keep(work, opened.entries, ())
+    keep(work, opened.account, opened.entries, ())
     work.write(books.margin(opened.account, seen.margin_used, seen.margin_free))
     work.emit(books.told(opened.account, {}, "opened", work.now_ms))
 

@@ -94,7 +94,7 @@ def _book(work: Work, account: Account, agreed: Adjustment) -> Account:
     rules = instruments(work, account)
     rates = rates_for(work, account, rules, *agreed.differences)
     booked = adopting.book_adjustment(account, agreed, rules, rates, work.now_ms)
-    keep(work, booked.entries, ())
+    keep(work, account, booked.entries, ())
     work.write(agreed.model_copy(update={"state": AdjustmentState.BOOKED}))
     words = ", ".join(f"{canonical(amount)} {name}" for name, amount in sorted(agreed.differences.items()))
     message = f"{account.id} was adjusted by {words} as {agreed.treat_as}, agreed by {agreed.decided_by}"

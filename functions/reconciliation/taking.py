@@ -30,7 +30,7 @@ def take(work: Work, account: Account, plan: Plan) -> Booked:
         account = booked[-1].account
     _match(work, account, plan.transfers)
     whole = Booked(account, adopting.entries_of(booked), adopting.trades_of(booked))
-    keep(work, whole.entries, whole.trades)
+    keep(work, account, whole.entries, whole.trades)
     return whole
 
 

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 from fluxfloor.contracts.books import Adjustment
+from fluxfloor.contracts.events import ExecutionReported
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.ids import digest
+from fluxfloor.contracts.instruments import InstrumentCatalog
+from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.state import Account
 from fluxfloor.local import audit
-from fluxfloor.ports import Commit, Ref
+from fluxfloor.ports import Commit, Delivery, Ref
+from fluxfloor.runtime.runner import Outcome
 from fluxfloor.runtime.settings import Settings
 
-from tests.support.api_floor import SETTINGS, ApiFloor
+from tests.support.api_floor import NOW_MS, SETTINGS, ApiFloor
+from tests.support.desk import BTC, DAY_MS, d, fill, intent, report
 
 MINUTE_MS = 60_000
 
@@ -46,6 +53,15 @@ def differ(house: ApiFloor, looks: int = 2) -> Adjustment:
     return Adjustment.decode(audit.rows(house.floor.store, "adjustments")[0])
 
 
+def trade(house: ApiFloor, name: str, side: Side, price: str, at_ms: int, strategy: str = "trend") -> None:
+    """An order that was filled at once, as execution reports it."""
+    order = intent(name, side, strategy=strategy, signal_ms=at_ms - 80, requested_ms=at_ms)
+    told = report(order, OrderState.FILLED, fill(f"t-{name}", 10, price, "0.05", at_ms=at_ms + 250))
+    told = told.model_copy(update={"submitted_ms": at_ms + 40})
+    fact = Fact.first(digest("told", name), ExecutionReported(report=told), at_ms)
+    assert house.floor.runners["reconciliation"].handle(Delivery("t", fact.data(), fact.attributes())) is Outcome.ACK
+
+
 # --- differences -------------------------------------------------------------------------------------------------
 
 
@@ -76,3 +92,45 @@ def test_what_is_no_proposal_of_this_account_is_refused_and_changes_nothing(hous
     assert house.send("POST", "/v1/accounts/paper-main/adjustments", {**body, "treat_as": "gift"}).status == 422
     house.floor.drain()
     assert account(house).balances == {"USDT": 10_000}
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+def test_results_are_told_by_strategy_sender_and_tag_by_day_and_in_all(house):
+    house.put(InstrumentCatalog(id="kraken", ts_event_ms=NOW_MS, instruments=(BTC,)))
+    for number, (strategy, out) in enumerate((("trend", "51000"), ("trend", "49000"), ("other", "50500"))):
+        at_ms = NOW_MS + number * DAY_MS
+        house.clock.advance_to(at_ms)
+        trade(house, f"in{number}", Side.BUY, "50000", at_ms, strategy)
+        trade(house, f"out{number}", Side.SELL, out, at_ms, strategy)
+    found = house.get("/v1/pnl").json
+    assert (found["currency"], found["mode"], found["total"]["profit"], found["total"]["trades"]) == (
+        "USDT", "paper", "0.2", 3,
+    )  # fmt: skip
+    assert {name: part["profit"] for name, part in found["parts"].items()} == {"trend": "-0.2", "other": "0.4"}
+    assert [(day["day"], day["total"]["profit"]) for day in found["days"]] == [
+        ("2026-09-23", "0.4"), ("2026-09-22", "-1.1"), ("2026-09-21", "0.9"),
+    ]  # fmt: skip
+    assert account(house).realised == d("0.2"), "what the ledger says"
+    (one,) = house.get(f"/v1/pnl?by=sender&days=1&until_ms={NOW_MS + DAY_MS}").json["days"]
+    assert (one["day"], one["parts"]) == ("2026-09-22", {"floor": one["total"]})
+    assert house.get("/v1/pnl?days=1&until_ms=0").json["days"] == []
+    assert house.get("/v1/pnl?account=nobody").status == 404
+    assert house.get("/v1/pnl?by=colour").status == 422
+
+
+def test_how_orders_are_carried_out_is_told_by_strategy_and_by_venue_and_of_each(house):
+    house.put(InstrumentCatalog(id="kraken", ts_event_ms=NOW_MS, instruments=(BTC,)))
+    trade(house, "in", Side.BUY, "50050", NOW_MS)
+    trade(house, "out", Side.SELL, "50050", NOW_MS, "other")
+    rows = house.get("/v1/execution-quality").json["items"]
+    assert [(row["venue"], row["strategy_id"], row["cost_bps"]["mean"]) for row in rows] == [
+        ("paper", "other", -10.0), ("paper", "trend", 10.0),
+    ]  # fmt: skip
+    (venue,) = house.get("/v1/execution-quality?by=venue").json["items"]
+    assert (venue["strategy_id"], venue["orders"], venue["cost_bps"]["mean"]) == ("", 2, 0.0)
+    assert [venue[name]["p50"] for name in ("decided_ms", "sent_ms", "filled_ms")] == [80.0, 40.0, 210.0]
+    one = house.get("/v1/orders/in/quality").json
+    assert (one["cost_bps"], one["first_fill_ms"] - one["requested_ms"]) == ("10", 250)
+    assert house.get("/v1/orders/none/quality").status == 404

@@ -94,7 +94,7 @@ def book_fill(
     rules = instruments[intent.instrument_id]
     known = _rates_at(account, fill, rules, rates)
     before = account.positions.get(rules.instrument_id, AccountPosition())
-    position, trades = apply_fill(before, fill, intent, rules, _fee_in_quote(account, fill, rules, known))
+    position, trades = apply_fill(before, fill, intent, rules, fee_in_quote(account, fill, rules, known))
     changed = account.model_copy(
         update={
             "balances": moved(account.balances, entry), "rates": known, "entries": account.entries + 1,
@@ -129,7 +129,7 @@ def _rates_at(account: Account, fill: Fill, rules: Instrument, rates: Rates) -> 
     return known
 
 
-def _fee_in_quote(account: Account, fill: Fill, rules: Instrument, known: Mapping[str, Rate]) -> Decimal:
+def fee_in_quote(account: Account, fill: Fill, rules: Instrument, known: Mapping[str, Rate]) -> Decimal:
     """At the fill's own price where it is of the base, at today's rates where it is of a third currency. One that
     nothing tells the worth of is in the ledger alone, and its currency is named among the unvalued."""
     if fill.fee_currency == rules.quote:
@@ -143,7 +143,8 @@ def _in_account(trade: TradeClosed, rules: Instrument, currency: str, known: Map
     if rules.quote == currency:
         return trade
     value = valuing.worth(trade.profit, rules.quote, currency, known)
-    return trade.model_copy(update={"value": value, "valued": value is not None})
+    fees = valuing.worth(trade.fees, rules.quote, currency, known)
+    return trade.model_copy(update={"value": value, "fees_value": fees, "valued": value is not None})
 
 
 # --- what it is worth --------------------------------------------------------------------------------------------

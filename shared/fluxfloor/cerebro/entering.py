@@ -136,5 +136,5 @@ def _intent(prepared: Prepared, lots: int, with_legs: tuple[str, ...]) -> OrderI
         side=Side.BUY if entry.long else Side.SELL, lots=lots, order_type=prepared.leg.order_type,
         limit_ticks=prices.limit, trigger_ticks=prices.trigger, stop_loss_ticks=entry.stop_ticks,
         take_profit_ticks=prepared.target, arrival_ticks=prepared.mid, requested_ms=case.now_ms,
-        expires_ms=signal.expires_ms, tag=signal.tag, with_legs=with_legs,
+        signal_ms=signal.ts_received_ms, expires_ms=signal.expires_ms, tag=signal.tag, with_legs=with_legs,
     )  # fmt: skip

@@ -100,5 +100,5 @@ def _intent(case: Case, side: Side, lots: int, price_ticks: int) -> OrderIntent:
         intent_id=ids.intent_id(signal.signal_id, case.place, Purpose.EXIT), signal_id=signal.signal_id,
         portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.EXIT, side=side, lots=lots,
-        arrival_ticks=price_ticks, requested_ms=case.now_ms, tag=signal.tag,
+        arrival_ticks=price_ticks, requested_ms=case.now_ms, signal_ms=signal.ts_received_ms, tag=signal.tag,
     )  # fmt: skip

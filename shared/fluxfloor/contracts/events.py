@@ -172,6 +172,7 @@ class TradeClosed(Model):
     exit_signal_id: str
     tag: str = ""
     value: Number | None = None  # the profit in the account's currency; None: that of `profit`, or nothing tells it
+    fees_value: Number | None = None  # likewise of `fees`
     valued: bool = True  # False where nothing tells it
 
 

@@ -92,6 +92,7 @@ class OrderIntent(Model):
     take_profit_ticks: int | None = Field(default=None, gt=0)
     arrival_ticks: int = Field(gt=0)  # mid at the decision, what the fill is measured against
     requested_ms: UtcMs
+    signal_ms: UtcMs = 0  # when its signal was received; 0: the floor itself wants it
     expires_ms: UtcMs | None = None
     tag: str = ""
     with_legs: tuple[Ident, ...] = ()  # the instruments that its signal enters together with this one

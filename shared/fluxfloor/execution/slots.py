@@ -15,6 +15,7 @@ from enum import Enum
 from itertools import takewhile
 
 from fluxfloor.contracts import ids
+from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
 from fluxfloor.contracts.signals import OrderType
@@ -50,7 +51,7 @@ def guards_of(intent: OrderIntent) -> str:
 def filled(slot: Slot | None, order: Order, fills: tuple[Fill, ...], rules: Instrument, now_ms: int) -> Slot | None:
     """With these fills of this order, as it was before them. None stays None where an exit fills what was held before
     there were slots: then it is not known what is left."""
-    intent, lots = order.intent, sum(rules.lots(fill.quantity) for fill in fills)
+    intent, lots = order.intent, sum(kept_lots(fill, order.intent.side, rules) for fill in fills)
     if slot is None and intent.purpose is not Purpose.ENTRY:
         return None
     slot = slot or Slot(id=slot_id(intent))

@@ -73,6 +73,9 @@ ORDER = OperationCounts(
 # he is not told twice.
 COMPARED = OperationCounts(steps=1, reads=2, rounds=4)
 TOLD = OperationCounts(steps=1, kept=1)
+# How well each order was carried out, and the sum of its strategy; what every second one, an exit, made that day and in
+# all. Part of the bookings.
+RESULTS = OperationCounts(reads=3, writes=3, kept=1, rounds=2)
 # A traded bar's features also look at the windows of the timeframes beside it and at its regime's model, and verify
 # them.
 BESIDE = OperationCounts(reads=3, writes=3)
@@ -132,7 +135,9 @@ def _flow(cause: str) -> dict[str, OperationCounts]:
         if cause == BAR and name == "features":
             done += BESIDE
         if cause == SIGNAL:
-            done += {"cerebro": KNOWN + WINDOW, "reconciliation": COMPARED, "alerts": TOLD}.get(name, OperationCounts())
+            done += {"cerebro": KNOWN + WINDOW, "reconciliation": COMPARED + RESULTS, "alerts": TOLD}.get(
+                name, OperationCounts()
+            )
         flow[name] = done
     return {name: done for name, done in flow.items() if done != OperationCounts()}
 
