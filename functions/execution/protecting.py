@@ -93,7 +93,7 @@ def _replace(work: Work, slot: Slot, rules: Instrument) -> list[str]:
 
 
 def watch(context: Context, slot_id: str) -> str:
-    """Of a stop that the venue can't keep, or can't move: follows the market with it, and leaves where it is reached.
+    """Of a stop that the venue can't keep, does not take, or can't move: follows the market with it, and leaves where it is reached.
     Returns the exit that is to be sent."""
     slot = context.read(Slot.key(slot_id))
     if slot is None or slot.entry is None or slot.leaving or context.now_ms < slot.watch_ms:
@@ -129,7 +129,7 @@ def _watched(work: Work, slot_id: str, rules: Instrument, quote: Quote | None) -
     moved = slots.trailed(slot, rules, quote) if quote is not None else slot
     work.write(moved)
     capabilities = capabilities_of(work.settings, moved.entry or _none())
-    if quote is None or capabilities.native_stops or not slots.reached(moved, rules, quote):
+    if quote is None or not slots.left_to_floor(moved, capabilities) or not slots.reached(moved, rules, quote):
         return []
     intent = _exit(moved, rules.ticks(quote.mid), work.now_ms)
     work.write(slots.leaves(moved, intent.intent_id, intent.lots))

@@ -178,6 +178,8 @@ def _in_its_slot(work: Work, observed: Observed, slot: Slot | None, before: Orde
         after = slots.left(after, order, work.now_ms)
         for name in after.leaving:
             work.set_timer("check", name, work.now_ms)
+        if after.again_ms:  # turned away: until it is taken, the floor watches the market
+            work.set_timer("watch", after.id, work.now_ms)
     elif after is not None and after.guard == order.id and after.bare_ms and order.venue_order_id:
         after = slots.stands(after)
     if after is not None and after is not slot:

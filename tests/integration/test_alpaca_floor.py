@@ -149,6 +149,16 @@ def test_a_stop_that_goes_off_at_the_venue_closes_the_position_here(alpaca: Alpa
     assert not [item for item in book.positions.values() if item.lots]
 
 
+def test_a_market_that_gaps_through_the_stop_before_it_stands_is_left_at_once(alpaca: AlpacaFloor) -> None:
+    """Alpaca refuses a stop that the market is beyond already: nobody waits for one that never stands."""
+    alpaca.room.fault(FaultKind.UNANSWERED)
+    alpaca.send("buy", 1, stop_loss="170.00")
+    alpaca.room.quote("169.00", "169.02")
+    alpaca.later(20)
+    assert in_step(alpaca)["AAPL"] == 20
+    assert [order.terms.kind for order in alpaca.room.venue.orders] == ["market", "market"]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.UNANSWERED, FaultKind.SERVER_ERROR_AFTER])
 def test_an_order_whose_answer_is_lost_is_found_and_never_doubled(alpaca: AlpacaFloor, kind: FaultKind) -> None:
     alpaca.room.fault(kind)

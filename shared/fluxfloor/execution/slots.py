@@ -64,7 +64,7 @@ def filled(slot: Slot | None, order: Order, fills: tuple[Fill, ...], rules: Inst
     if order.id in slot.leaving:
         changes["leaving"] = {**slot.leaving, order.id: max(0, slot.leaving[order.id] - lots)}
     if not after:
-        changes |= {"stop_ticks": None, "best_ticks": None, "alarmed": False, "bare_ms": 0}
+        changes |= {"stop_ticks": None, "best_ticks": None, "alarmed": False, "bare_ms": 0, "again_ms": 0}
     elif not slot.lots:
         changes["bare_ms"] = now_ms
     return _settled(slot.model_copy(update=changes))
@@ -159,7 +159,13 @@ def kept_by_floor(slot: Slot, capabilities: Capabilities) -> bool:
     if not slot.lots or slot.entry is None:
         return False
     trails = slot.entry.trail_ticks is not None and not capabilities.native_trailing
-    return trails or (slot.stop_ticks is not None and not capabilities.native_stops)
+    return trails or (slot.stop_ticks is not None and left_to_floor(slot, capabilities))
+
+
+def left_to_floor(slot: Slot, capabilities: Capabilities) -> bool:
+    """Is the floor the only one who would leave at the stop? Also while the venue turns the protective order away: it
+    may be for having the market beyond it already."""
+    return not capabilities.native_stops or bool(slot.again_ms and not slot.guard)
 
 
 def trailed(slot: Slot, rules: Instrument, quote: Quote) -> Slot:

@@ -131,6 +131,52 @@ def test_a_venue_that_takes_no_stop_has_somebody_told_once(tmp_path):
     room.close()
 
 
+@pytest.mark.parametrize("gap", [False, True])
+def test_a_stop_that_the_venue_turns_away_is_the_floors_to_watch(tmp_path, gap):
+    """As where the market has gone through it before it could be placed: nobody waits for a stop that never stands."""
+
+    class Unwilling(Moody):
+        def place(self, placement):
+            if placement.order_type is OrderType.STOP:
+                raise VenueRefused("the stop price must be below the market", code="would_trigger")
+            return super().place(placement)
+
+    room = ExecutionRoom(tmp_path, Unwilling, stops="venue")
+    enter(room)
+    room.later(20_000)
+    assert position(room) == 100
+    room.market(48_900, 48_910) if gap else room.market(49_500, 49_510)
+    room.later(11_000)
+    assert position(room) == (0 if gap else 100)
+    assert (room.slot().lots == 0) is gap
+    room.close()
+
+
+def test_a_stop_that_is_taken_at_last_is_the_venues_again(tmp_path):
+    class Reluctant(Moody):
+        refusals = 2
+
+        def place(self, placement):
+            if placement.order_type is OrderType.STOP and self.refusals:
+                self.refusals -= 1
+                raise VenueRefused("an order of the other side is open", code="wash_trade")
+            return super().place(placement)
+
+    room = ExecutionRoom(tmp_path, Reluctant, stops="venue")
+    enter(room)
+    for _ in range(3):
+        room.later(30_000)
+        room.sweep()
+    (stop,) = resting(room)
+    assert int(stop.trigger_price) == 49_000
+    room.market(48_990, 48_999)
+    room.sweep()
+    room.later(11_000)
+    assert position(room) == 0, "sold once, by the venue's stop"
+    assert [report.intent.tag for report in room.reports() if report.new_fills][-1] == "stop"
+    room.close()
+
+
 def test_a_position_without_a_known_stop_has_somebody_told(room):
     enter(room, stop=None)
     room.later(60_000)
