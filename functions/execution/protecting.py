@@ -93,8 +93,8 @@ def _replace(work: Work, slot: Slot, rules: Instrument) -> list[str]:
 
 
 def watch(context: Context, slot_id: str) -> str:
-    """Of a stop that the venue can't keep, does not take, or can't move: follows the market with it, and leaves where it
-    is reached. Returns the exit that is to be sent."""
+    """Of a stop that the venue can't keep, does not take, or can't move: follows the market with it, and leaves where
+    it is reached. Returns the exit that is to be sent."""
     slot = context.read(Slot.key(slot_id))
     if slot is None or slot.entry is None or slot.leaving or context.now_ms < slot.watch_ms:
         return ""
