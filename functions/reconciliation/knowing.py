@@ -21,7 +21,7 @@ def known(store: Store, account: Account, seen: VenueBooks, now_ms: int) -> Know
     if not asked:
         return Known(trades, transfers)
     at_work = orders_at_work(store, account.id)
-    orders = {name: order for order in at_work for name in (order.client_order_id, order.venue_order_id) if name}
+    orders = {name: order for order in at_work for name in order.names}
     for client_id, venue_id in asked:
         if client_id not in orders and venue_id not in orders:
             orders |= _order_called(store, account.id, client_id, venue_id)
@@ -48,11 +48,10 @@ def orders_at_work(store: Store, account_id: str) -> tuple[Order, ...]:
 
 
 def _order_called(store: Store, account_id: str, client_id: str, venue_id: str) -> dict[str, Order]:
-    """By the name that it was found under; nothing where no order of this account has either."""
-    for field, name in (("client_order_id", client_id), ("venue_order_id", venue_id)):
-        rows = store.query(Query(Order.collection, ((field, "==", name),), limit=2)) if name else []
-        orders = [Order.decode(row.data or {}) for row in rows]
-        for order in orders:
+    """By the names of its placements; nothing where no order of this account has either."""
+    for name in filter(None, (client_id, venue_id)):
+        rows = store.query(Query(Order.collection, (("names", "array_contains", name),), limit=2))
+        for order in (Order.decode(row.data or {}) for row in rows):
             if order.intent.account_id == account_id:
-                return {name: order}
+                return dict.fromkeys(order.names, order)
     return {}

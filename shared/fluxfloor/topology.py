@@ -368,8 +368,7 @@ QUERIES: tuple[QueryShape, ...] = (
     *_everywhere(QueryShape("quarantine", order_by="at_ms", descending=True)),
     QueryShape("orders", equals=("open",)),  # execution's sweep
     QueryShape("slots", equals=("open",)),  # execution's sweep
-    QueryShape("orders", equals=("client_order_id",)),  # whose fill is this? (reconciliation)
-    QueryShape("orders", equals=("venue_order_id",)),
+    QueryShape("orders", contains="names"),  # whose fill is this? (reconciliation)
     QueryShape("adjustments", equals=("account_id",), order_by="seen_ms", descending=True),
     QueryShape("accounts"),
     QueryShape("policies"),

@@ -42,7 +42,7 @@ def ordered(
     """As execution keeps it."""
     return Order(
         id=name, intent=intent(name, side), state=state, client_order_id=client, venue_order_id=venue,
-        updated_ms=at_ms, open=not state.terminal, **more,
+        updated_ms=at_ms, open=not state.terminal, names=tuple(filter(None, (client, venue))), **more,
     )  # fmt: skip
 
 

@@ -99,6 +99,7 @@ class Books:
         """What execution knows of it."""
         intent, named = told.report.intent, told.report.intent.intent_id
         given: dict[str, Any] = {"venue_order_id": None, "updated_ms": self.clock.now_ms(), **more}
+        given.setdefault("names", tuple(filter(None, (named, given["venue_order_id"]))))
         self.put(Order(id=named, intent=intent, state=state, client_order_id=named, open=not state.terminal, **given))
 
     def deposit(self, amount: str) -> None:

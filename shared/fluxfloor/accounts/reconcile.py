@@ -9,8 +9,9 @@ Entry points
 
 Invariants, for any books, any answer of the venue and any order of both
   once        a trade or transfer is booked by one entry, whoever finds it how often
-  ours first  a fill of an order that execution knows is handed to execution, and adopted only when that has had
-              OURS_MS; one that any order at work could have made waits as long
+  ours first  a fill that an order of ours has in its own books is never adopted: what execution states of it is on its
+              way. One that it has not is handed to execution, and adopted only when that has had OURS_MS; one that any
+              order at work could have made waits as long
   nobody's    every other fill is adopted once it is older than IN_FLIGHT_MS, and none before
   complete    once plan's adoptions and transfers are booked, the difference that is left is exactly what the venue has
               beyond our balances and the moves of the fills that still wait
@@ -102,20 +103,23 @@ def asked_for(account: Account, seen: VenueBooks, trades: frozenset[str], now_ms
 
 
 def _adopted(seen: VenueFill, known: Known, now_ms: int) -> bool:
-    age = _age(seen, now_ms)
-    patient = _order_of(seen, known) is not None or any(_could_be(order, seen) for order in known.at_work)
+    age, order = _age(seen, now_ms), _order_of(seen, known)
+    if order is not None and seen.fill.trade_id in order.fills:
+        return False
+    patient = order is not None or any(_could_be(other, seen) for other in known.at_work)
     return age > (OURS_MS if patient else IN_FLIGHT_MS)
 
 
 def _to_look_at(missing: list[VenueFill], known: Known, now_ms: int) -> list[tuple[Order, str]]:
     overdue = [item for item in missing if _age(item, now_ms) > IN_FLIGHT_MS]
     found = [(_order_of(item, known), item.fill.trade_id) for item in overdue]
-    return [(order, f"trade {trade_id} of it is not booked") for order, trade_id in found if order is not None]
+    lost = [(order, trade_id) for order, trade_id in found if order is not None and trade_id not in order.fills]
+    return [(order, f"trade {trade_id} of it is not booked") for order, trade_id in lost]
 
 
 def _could_be(order: Order, seen: VenueFill) -> bool:
-    """May a fill that names no order of ours have been made by this one? While its id at the venue is unknown, or by
-    an earlier placement of it."""
+    """May a fill that names no order of ours have been made by this one? While its id at the venue is unknown, or by a
+    placement of it whose id there never was."""
     symbol = order.intent.instrument_id.partition(":")[2]
     unsaid = not order.venue_order_id or not seen.venue_order_id or order.attempt > 1
     return unsaid and seen.symbol in ("", symbol) and seen.side in (None, order.intent.side)

@@ -294,6 +294,7 @@ class Order(Document):
     amended: Amended | None = None
     released: bool = False  # a prepared intent: what it waited for has come
     past: tuple[PastAttempt, ...] = ()  # those still to be asked about
+    names: tuple[str, ...] = ()  # client ids and venue ids of all its placements: by these its fills are told to be its
     filled_lots: int = 0
     filled_cost: Number = Decimal(0)
     fills: dict[str, Fill] = Field(default_factory=dict)  # by venue trade id

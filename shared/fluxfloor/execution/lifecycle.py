@@ -27,6 +27,7 @@ from fluxfloor.ports import VenueOrder
 LEASE_MS = 30_000  # longer than any placement call may take
 STALE_ENTRY_MS = 120_000  # an entry that could not be sent for so long was decided on another market
 PAST_ATTEMPTS = 12  # that are still asked about
+NAMES = 200  # the latest that are remembered
 PRICE_PLACES = 12
 ZERO = Decimal(0)
 
@@ -50,9 +51,9 @@ class Observed:
 
 def accept(intent: OrderIntent, capabilities: Capabilities, now_ms: int) -> Order:
     """The intent as it is stored before anything is sent."""
+    client_id = ids.client_order_id(intent.account_id, intent.intent_id, 1, capabilities.client_id_length)
     return Order(
-        id=intent.intent_id, intent=intent, state=OrderState.REQUESTED,
-        client_order_id=ids.client_order_id(intent.account_id, intent.intent_id, 1, capabilities.client_id_length),
+        id=intent.intent_id, intent=intent, state=OrderState.REQUESTED, client_order_id=client_id, names=(client_id,),
         accepted_ms=now_ms, updated_ms=now_ms,
     )  # fmt: skip
 
@@ -106,7 +107,7 @@ def next_attempt(order: Order, capabilities: Capabilities, now_ms: int, due_ms: 
         update={
             "attempt": attempt, "client_order_id": client_id, "state": OrderState.REQUESTED, "looked_up": 0,
             "venue_order_id": None, "updated_ms": now_ms, "terms": None, "cancelling": "", "past": past,
-            "due_ms": due_ms,
+            "due_ms": due_ms, "names": _named(order.names, client_id),
         }
     )  # fmt: skip
 
@@ -157,7 +158,7 @@ def observe(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int) -> O
         update={
             "state": state, "open": not state.terminal, "updated_ms": now_ms, "looked_up": 0,
             "venue_order_id": seen.venue_order_id or order.venue_order_id, "reason": seen.reason or order.reason,
-            "tries": 0 if new else order.tries,
+            "tries": 0 if new else order.tries, "names": _named(order.names, seen.venue_order_id),
         }
     )  # fmt: skip
     told = state is not order.state or bool(new)
@@ -206,6 +207,10 @@ def asked_again(order: Order, client_order_id: str) -> Order:
     """Without this past attempt among those to be asked about."""
     left = tuple(item for item in order.past if item.client_order_id != client_order_id)
     return order.model_copy(update={"past": left})
+
+
+def _named(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return names if not name or name in names else (*names, name)[-NAMES:]
 
 
 def _new_fills(order: Order, seen: VenueOrder) -> tuple[Fill, ...]:

@@ -49,6 +49,14 @@ def test_a_fill_of_an_order_of_ours_is_handed_to_execution_and_adopted_only_much
     assert plan(account(), ours, known, AT_MS + OURS_MS + 1).adopt == ours.fills
 
 
+def test_a_fill_that_its_order_has_in_its_own_books_is_never_adopted_for_what_was_stated_of_it_is_on_its_way():
+    own = traded("t", venue="V-1")
+    order = ordered(venue="V-1", fills={"t": own.fill})
+    found = plan(account(), seen(own), Known(orders={"V-1": order}, at_work=(order,)), LATE_MS + 10 * OURS_MS)
+    assert not found.books
+    assert not found.look
+
+
 @pytest.mark.parametrize(
     ("order", "waits"),
     [
