@@ -12,6 +12,7 @@ from fluxfloor.features.sessions import NEW_YORK, closing_minute
 from fluxfloor.venuesim.alpaca import reading, sessions, shapes
 from fluxfloor.venuesim.alpaca.reading import Params
 from fluxfloor.venuesim.alpaca.words import USD
+from fluxfloor.venuesim.numbers import whole
 from fluxfloor.venuesim.orders import Order
 from fluxfloor.venuesim.outside import Outside
 from fluxfloor.venuesim.refusals import Reason, Refused
@@ -19,6 +20,7 @@ from fluxfloor.venuesim.tape import Bar
 from fluxfloor.venuesim.venue import Venue
 
 PAGE_ORDERS, PAGE_ACTIVITIES, PAGE_BARS = 50, 100, 1_000
+MOST_ORDERS, MOST_BARS = 500, 10_000
 _STEPS: Final = {
     "1Min": TIMEFRAME_MS["1m"], "5Min": TIMEFRAME_MS["5m"], "15Min": TIMEFRAME_MS["15m"], "1Hour": TIMEFRAME_MS["1h"],
     "1Day": TIMEFRAME_MS["1d"],
@@ -55,7 +57,7 @@ def activities(venue: Venue, name: str, params: Params) -> Any:
     if params.get("direction", "desc") == "desc":
         rows.reverse()
     begin = max((at for at, row in enumerate(rows, 1) if row["id"] == params.get("page_token")), default=0)
-    return rows[begin : begin + min(int(params.get("page_size", PAGE_ACTIVITIES)), PAGE_ACTIVITIES)]
+    return rows[begin : begin + _size(params, "page_size", PAGE_ACTIVITIES, PAGE_ACTIVITIES)]
 
 
 # --- orders ------------------------------------------------------------------------------------------------------
@@ -82,7 +84,7 @@ def orders(venue: Venue, name: str, params: Params) -> Any:
     ]
     if params.get("direction", "desc") == "desc":
         rows.reverse()
-    return [_shown(venue, order) for order in rows[: min(int(params.get("limit", PAGE_ORDERS)), 500)]]
+    return [_shown(venue, order) for order in rows[: _size(params, "limit", PAGE_ORDERS, MOST_ORDERS)]]
 
 
 def order(venue: Venue, name: str, params: Params) -> Any:
@@ -152,7 +154,8 @@ def bars(venue: Venue, params: Params) -> Any:
         for open_ms, one in _grouped(outside, step).items()
         if start_ms <= open_ms <= end_ms
     ]
-    begin, size = int(params.get("page_token") or 0), min(int(params.get("limit", PAGE_BARS)), 10_000)
+    begin = max(0, whole(params.get("page_token") or "0", "page_token"))
+    size = _size(params, "limit", PAGE_BARS, MOST_BARS)
     page: dict[str, list[Any]] = {}
     for base, row in rows[begin : begin + size]:
         page.setdefault(base, []).append(row)
@@ -188,6 +191,14 @@ def _day(params: Params, name: str, default: date) -> date:
         return date.fromisoformat(params[name][:10]) if params.get(name) else default
     except ValueError as problem:
         raise Refused(Reason.INVALID_ARGUMENT, name) from problem
+
+
+def _size(params: Params, name: str, usual: int, most: int) -> int:
+    """Of a page."""
+    asked = whole(params.get(name) or str(usual), name)
+    if asked < 1:
+        raise Refused(Reason.INVALID_ARGUMENT, name)
+    return min(asked, most)
 
 
 def _wanted(venue: Venue, params: Params) -> dict[str, Outside]:

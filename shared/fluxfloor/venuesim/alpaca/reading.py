@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from fluxfloor.contracts.orders import Side
@@ -12,6 +12,7 @@ from fluxfloor.features.sessions import NEW_YORK
 from fluxfloor.venuesim.accounts import Account
 from fluxfloor.venuesim.alpaca import sessions
 from fluxfloor.venuesim.alpaca.words import USD, WashTrade
+from fluxfloor.venuesim.numbers import number
 from fluxfloor.venuesim.orders import Kind, Order, Terms
 from fluxfloor.venuesim.refusals import Reason, Refused
 
@@ -63,18 +64,10 @@ def time_of(params: Params, name: str) -> int | None:
         return None
     try:
         read = datetime.fromisoformat(params[name])
-    except ValueError as problem:
+        return int((read if read.tzinfo else read.replace(tzinfo=NEW_YORK)).timestamp() * 1_000)
+    except (ValueError, OverflowError) as problem:
         raise Refused(Reason.INVALID_ARGUMENT, name) from problem
-    return int((read if read.tzinfo else read.replace(tzinfo=NEW_YORK)).timestamp() * 1_000)
 
 
 def _number(params: Params, name: str) -> Decimal | None:
-    if params.get(name) in (None, "", "null"):
-        return None
-    try:
-        found = Decimal(params[name])
-    except InvalidOperation as problem:
-        raise Refused(Reason.INVALID_ARGUMENT, name) from problem
-    if not found.is_finite():
-        raise Refused(Reason.INVALID_ARGUMENT, name)
-    return found
+    return None if params.get(name) in (None, "", "null") else number(params[name], name)
