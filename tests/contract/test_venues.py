@@ -4,6 +4,7 @@ simulated ones over loopback, with all that can go wrong on the way there."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -481,6 +482,34 @@ def test_a_trade_made_by_hand_is_told_too(room: VenueRoom, at: Door) -> None:
     room.desk.venue.place("main", Terms(room.rules.symbol, Side.SELL, quantity=D("0.2"), by_hand=True))
     (row,) = at.books().fills
     assert (row.fill.quantity, row.side, row.symbol) == (D("0.2"), Side.SELL, room.rules.symbol)
+
+
+def test_threads_at_one_key_send_one_after_the_other(room: VenueRoom, at: Door) -> None:
+    """Nonces rise in the order that they arrive in."""
+    room.venue = room.adapter(capabilities=generous(room))
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda number: at.limit(an_id(number), "50000", quantity="0.001"), range(1, 25)))
+    assert len({order.venue_order_id for order in placed}) == placed_at_venue(room) == 24
+
+
+def test_two_processes_at_one_key_lose_nothing_but_their_turn(room: VenueRoom, at: Door) -> None:
+    """A request that is overtaken may be refused for its nonce; then nothing was done, and it says so."""
+    both = [room.adapter(capabilities=generous(room)) for _ in range(2)]
+
+    def place(number: int) -> str:
+        terms: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": D(50_000)}
+        try:
+            return both[number % 2].place(at.placement(an_id(number), quantity="0.001", **terms)).venue_order_id
+        except VenueRefused as refusal:
+            return "" if (refusal.code, refusal.retryable) == ("nonce", True) else refusal.code
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(place, range(1, 41)))
+    placed = [answer for answer in answers if answer]
+    assert len(set(placed)) == len(placed) == placed_at_venue(room)
+    assert {order.terms.client_id for order in room.desk.venue.orders} == {
+        an_id(number) for number, answer in enumerate(answers, 1) if answer
+    }
 
 
 def test_what_this_venue_can_not_do_is_refused_before_anything_is_sent(room: VenueRoom, at: Door) -> None:

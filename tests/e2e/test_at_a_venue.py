@@ -133,6 +133,8 @@ def test_a_webhook_becomes_an_order_a_fill_and_books_that_agree(tmp_path: Path) 
         assert account.mismatches == 0
         assert {name: amount for name, amount in account.balances.items() if amount} == room.at_venue
         assert room.at_venue["BTC"] > 0
+        (stop,) = room.desk.venue.accounts["main"].open.values()
+        assert (str(stop.terms.kind), stop.quantity) == ("stop", room.at_venue["BTC"])
 
 
 def test_an_order_whose_answer_was_lost_is_found_and_booked_once(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ CAPABILITIES: dict[str, Capabilities] = {
         sandbox=False,  # spot has none
         locks_balance=True,  # no page says that a waiting stop binds nothing
         requests_per_minute=20,  # guides/spot-rest-ratelimits: the lowest tier, 0.33/s after a burst of 15
-        reserved_for_cancels=4,
+        reserved_for_cancels=6,
         burst=15,
         orders_per_minute=60,  # guides/spot-ratelimits: the lowest tier, 1/s for each pair
     ),

@@ -14,6 +14,9 @@ from fluxfloor.contracts.venues import CAPABILITIES, MAX_CLOCK_OFFSET_MS
 from fluxfloor.errors import RetryLater, Throttled, VenueRefused
 from fluxfloor.ports import VenueOrder
 from fluxfloor.runtime.clock import VirtualClock
+from fluxfloor.venuesim.binance import budget as simulated_binance
+from fluxfloor.venuesim.budgets import Budget as SimulatedBudget
+from fluxfloor.venuesim.refusals import Refused
 
 from tests.support.simulated_venue import AT_MS, VenueRoom, an_id, venue_room
 
@@ -60,6 +63,15 @@ def test_a_call_that_costs_more_than_the_bucket_holds_waits_for_a_full_one() -> 
     assert budget.take(READ) > 0
 
 
+def test_what_was_not_used_is_given_back() -> None:
+    budget = bucket(VirtualClock(AT_MS), reserved=0)
+    assert budget.take(READ, 5) == 0
+    budget.give_back(2)
+    budget.give_back(100)
+    assert budget.take(READ, 5) == 0
+    assert budget.take(READ) > 0
+
+
 def test_a_clock_that_is_set_back_fills_nothing() -> None:
     class Back:
         at_ms = AT_MS
@@ -88,14 +100,17 @@ def test_a_venue_that_asks_for_patience_gets_it_from_cancels_too() -> None:
 
 
 def used_up(room: VenueRoom) -> None:
-    """A key with 12 requests a minute for everything, 4 of them for cancels."""
+    """A key with 20 requests a minute for everything, 6 of them for cancels."""
     able = replace(
-        CAPABILITIES[room.name], requests_per_minute=12, reserved_for_cancels=4, burst=0, orders_per_minute=0
+        CAPABILITIES[room.name], requests_per_minute=20, reserved_for_cancels=6, burst=0, orders_per_minute=0
     )
     room.venue = room.adapter(capabilities=able)
     room.venue.place(room.placement(an_id(1)))
     with pytest.raises(Throttled):
         [room.venue.find(an_id(404), room.rules, AT_MS) for _ in range(20)]
+    rest = room.venue._wire("trading")._calls
+    while not rest.take(READ):
+        pass
 
 
 def test_an_empty_bucket_refuses_placements_before_anything_is_sent() -> None:
@@ -172,3 +187,44 @@ def test_a_clock_that_is_far_off_is_said_aloud(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING):
         assert VenueClock(asking([AT_MS - off_ms]), VirtualClock(AT_MS), venue="kraken").offset_ms() == -off_ms
     assert "the clock of kraken is -3001 ms away" in caplog.text
+
+
+# --- the venue's own count -----------------------------------------------------------------------------------------
+
+
+class Counting(SimulatedBudget):
+    """The venue's own, and how often it said no."""
+
+    refusals = 0
+
+    def spend(self, account: str, name: str, now_ms: int) -> None:
+        try:
+            super().spend(account, name, now_ms)
+        except Refused:
+            self.refusals += 1
+            raise
+
+
+@pytest.mark.parametrize(
+    ("venue", "counter"),
+    [
+        ("kraken", Counting(15, 0.33, {"fills": 2, "ledger": 2, "place": 0, "cancel": 0})),  # its lowest tier
+        ("binance", Counting(6_000, 100, simulated_binance().weights)),
+    ],
+)
+def test_who_keeps_to_the_budget_is_never_throttled(venue: str, counter: Counting) -> None:
+    """Looking as fast as it may for a quarter of an hour, and waiting for exactly as long as it is told to: then every
+    look comes to its end, too."""
+    with venue_room(venue) as room:
+        room.desk.gateway.budget = counter
+        room.venue.clock_offset_ms()
+        begun_ms, looks, waits = room.clock.now_ms(), 0, 0
+        while room.clock.now_ms() < begun_ms + 900_000:
+            try:
+                room.venue.find(an_id(404), room.rules, room.clock.now_ms())
+                looks += 1
+            except Throttled as patience:
+                room.sleep(patience.retry_after_s or 0)
+                waits += 1
+        assert counter.refusals == 0
+        assert looks >= waits > 50

@@ -41,6 +41,7 @@ def test_a_row_promises_nothing_that_contradicts_itself(venue: str, able: Capabi
         kind = dialect_of(venue)
         assert not able.placement_expiry_ms or kind.least_ms < able.placement_expiry_ms <= kind.most_ms
         assert able.clock_error_ms >= kind.clock_step_ms
+        assert able.reserved_for_cancels > kind.look_cost
 
 
 @pytest.mark.parametrize(("venue", "able"), ROWS)

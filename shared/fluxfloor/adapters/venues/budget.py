@@ -50,6 +50,11 @@ class Budget:
             self._tokens -= cost
             return 0.0
 
+    def give_back(self, cost: int) -> None:
+        """What was taken and not used."""
+        with self._lock:
+            self._tokens = min(self._most, self._tokens + cost)
+
     def close(self, seconds: float) -> None:
         """The venue asked for patience: nobody gets anything for so long."""
         with self._lock:

@@ -83,8 +83,9 @@ class CcxtVenue:
 
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
         since_ms = since_ms and since_ms + self._time.offset_ms()
-        ask = self._asking("trading", self._purpose(client_order_id))
-        return self._read(lambda: self._dialect.find(ask, client_order_id, instrument.symbol, since_ms))
+        dialect = self._dialect
+        with self._wire("trading").prepaid(self._purpose(client_order_id), dialect.look_cost) as ask:
+            return self._read(lambda: dialect.find(ask, client_order_id, instrument.symbol, since_ms))
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
         now_ms = self._clock.now_ms()

@@ -17,7 +17,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from fluxfloor.adapters.venues.budget import Budget, Purpose
 from fluxfloor.adapters.venues.ccxt_exchange import RETRY_AFTER_S, clean, parsed
 from fluxfloor.adapters.venues.dialects import base
-from fluxfloor.adapters.venues.dialects.base import Answer, Call, Dialect, No
+from fluxfloor.adapters.venues.dialects.base import Answer, Ask, Call, Dialect, No
 from fluxfloor.adapters.venues.venue_clock import VenueClock
 from fluxfloor.errors import FloorError, Misconfigured, OutcomeUnknown, RetryLater, Throttled
 
@@ -88,12 +88,33 @@ class Wire:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def ask(self, call: Call, purpose: Purpose = Purpose.READ) -> Any:
+    @contextmanager
+    def prepaid(self, purpose: Purpose, cost: int) -> Iterator[Ask]:
+        """To ask several things of which none is worth anything without the others: their cost is taken together, and
+        what they did not take is given back. Raises Throttled before the first is asked."""
+        if wait_s := self._calls.take(purpose, cost):
+            raise Throttled(f"{self.exchange.id}: the budget of requests is used up", wait_s)
+        left = cost
+
+        def ask(call: Call) -> Any:
+            nonlocal left
+            paid = min(left, call.cost)
+            left -= paid
+            return self.ask(call, purpose, paid)
+
+        try:
+            yield ask
+        finally:
+            self._calls.give_back(left)
+
+    def ask(self, call: Call, purpose: Purpose = Purpose.READ, paid: int = 0) -> Any:
         """The body; None where the venue says that what was asked for is not there. Asked again after 1, 2 and 4 s.
+        `paid` of its cost was taken before.
 
         Raises Throttled at once, RetryLater after the last try, Misconfigured where no retry can help."""
         for wait_s in (*RETRY_AFTER_S, None):
-            self._pay_to_ask(call, purpose)
+            self._pay_to_ask(call, purpose, paid)
+            paid = 0
             with self.lock:
                 answer, problem = self._once(call)
                 left = self._left
@@ -105,9 +126,9 @@ class Wire:
             self._sleep(wait_s)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _pay_to_ask(self, call: Call, purpose: Purpose) -> None:
-        waited_s = 0.0
-        while wait_s := self._calls.take(purpose, call.cost):
+    def _pay_to_ask(self, call: Call, purpose: Purpose, paid: int) -> None:
+        waited_s, cost = 0.0, call.cost - paid
+        while cost and (wait_s := self._calls.take(purpose, cost)):
             if waited_s + wait_s > self._patience_s:
                 raise Throttled(f"{self.exchange.id} {call.path}: the budget of requests is used up", wait_s)
             self._sleep(wait_s)

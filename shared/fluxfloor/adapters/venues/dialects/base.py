@@ -128,6 +128,7 @@ class Dialect(ABC):
     options: ClassVar[Json] = {}  # ccxt's, so that metadata is of spot markets only
     reads_currencies: ClassVar[bool] = False  # does it take a list of currencies to understand their names?
     least_ms: ClassVar[int] = 0  # a placement with less time left than this is not sent
+    look_cost: ClassVar[int] = 4  # what it takes of the budget to find that an order is not there
     most_ms: ClassVar[int] = 55_000  # and none is sent with more: the venue would refuse it
     clock_step_ms: ClassVar[int] = 1  # what the venue's clock is told in
 
