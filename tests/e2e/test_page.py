@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from fluxfloor.runtime.settings import Settings
+from fluxfloor.contracts.views import AlertRecord
+from fluxfloor.runtime.settings import SafetySettings, Settings
 
 from tests.support.api_floor import PASSWORD, SETTINGS, ApiFloor, served
 from tests.support.floor_story import account, fill_floor
@@ -139,6 +140,58 @@ def test_the_kill_switch_asks_then_halts_and_a_person_resumes(seat: Seat) -> Non
     page.click("dialog button[type=submit]")
     expect(page.locator(".halt")).to_have_count(0)
     assert seat.house.get("/v1/halts").json["items"] == []
+
+
+def test_an_alarm_stays_until_somebody_acknowledges_it(seat: Seat) -> None:
+    now_ms = seat.house.clock.now_ms()
+    seat.house.put(
+        AlertRecord(id="a1", severity="critical", title="Margin call: main", text="<b>92%</b>", ts_event_ms=now_ms)
+    )
+    page = seat.sit()
+    expect(page.locator("#alarms .item")).to_contain_text("<b>92%</b>")
+    page.click("#ack-a1")
+    page.fill("dialog [name=note]", "I look")
+    page.click("dialog button[type=submit]")
+    expect(page.locator("#alarms-card")).to_be_hidden()
+    (kept,) = seat.house.get("/v1/alerts").json["items"]
+    assert (kept["acknowledged_by"], kept["note"]) == ("admin", "I look")
+
+
+def test_a_position_is_left_and_an_order_taken_back_after_a_question(seat: Seat) -> None:
+    page = seat.sit()
+    sent: list[tuple[str, str]] = []
+    page.on("request", lambda made: sent.append((made.url, made.post_data or "")) if made.method == "POST" else None)
+    page.locator("#positions tbody button").first.click()
+    page.keyboard.press("Escape")
+    assert sent == []
+    page.locator("#positions tbody button").first.click()
+    page.fill("dialog [name=reason]", "before the news")
+    page.click("dialog button[type=submit]")
+    expect(page.locator(".toast").last).to_be_visible()
+    page.locator("#orders tbody button").first.click()
+    page.fill("dialog [name=reason]", "not any more")
+    page.click("dialog button[type=submit]")
+    page.wait_for_timeout(200)
+    assert [url.rpartition("/v1/")[2].split("/")[0] for url, _ in sent] == ["positions", "orders"]
+    assert '"reason":"before the news"' in sent[0][1]
+    assert '"portfolio":"main"' in sent[0][1]
+    assert sent[1][0].endswith("/cancel")
+
+
+def test_a_live_floor_can_not_be_mistaken_for_another(empty: Seat) -> None:
+    paper = empty.sit()
+    expect(paper.locator("#live")).to_be_hidden()
+    live = {"mode": "live", "safety": SafetySettings(paper_period_days=0)}
+    object.__setattr__(
+        empty.house.floor.runners["api"],
+        "ports",
+        replace(empty.house.floor.ports, settings=empty.house.floor.settings.model_copy(update=live)),
+    )
+    page = empty.sit()
+    expect(page.locator("#live")).to_contain_text("real money")
+    expect(page.locator("#mode")).to_have_text("LIVE")
+    expect(page.locator(".warning")).to_contain_text("paper period is skipped")
+    assert page.title().startswith("LIVE")
 
 
 def test_a_held_message_is_released_after_a_question(seat: Seat) -> None:

@@ -84,6 +84,7 @@ function show(data) {
   by("positions-note").textContent = account ? account.account_id : "";
   put(by("orders"), orders(data.orders, takeBack));
   put(by("alarms"), alarms(data.alarms, acknowledge));
+  by("alarms-card").hidden = !data.alarms.length;
   by("alarms-note").textContent = data.alarms.length ? `${data.alarms.length} not acknowledged` : "";
   put(by("decisions"), decisions(data.decisions, story));
   put(by("flow"), drawFlow(data.flow));
@@ -223,7 +224,7 @@ function start() {
     const { tiles: boned, big, lines } = bones();
     put(by("tiles"), boned);
     put(by("chart"), big());
-    for (const id of ["positions", "orders", "decisions", "flow", "quarantine", "risks", "alarms"]) put(by(id), lines());
+    for (const id of ["positions", "orders", "decisions", "flow", "quarantine", "risks"]) put(by(id), lines());
   }
   state.tag = "";
   refresh();

@@ -34,7 +34,6 @@ export function quarantine(items, release) {
 }
 
 export function alarms(items, acknowledge) {
-  if (!items.length) return empty("No alarm waits.", "An alarm stays here, and goes on to the next level, until somebody acknowledges it.");
   return items.map((item) => h("div.item", {},
     h("span.pill.bad", {}, "alarm"),
     h("span.what", {}, h("b", {}, item.title), h("small", {}, item.text), item.folded ? h("small", {}, `${grouped(item.folded)} more like it`) : ""),
