@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import ExecutionReported, OrderRequested
 from fluxfloor.contracts.facts import Fact
@@ -15,6 +17,7 @@ from fluxfloor.execution import lifecycle, plans, refusals, slots
 from fluxfloor.execution.lifecycle import Observed
 from fluxfloor.ports import VenueOrder
 from fluxfloor.runtime.context import Context
+from fluxfloor.runtime.logging import redact
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
 
@@ -52,6 +55,7 @@ def cause(context: Context, order: Order, move: str, *more: object) -> Fact:
 
 
 def record(context: Context, order: Order, answer: Answer, rules: Instrument) -> None:
+    answer = _without_secrets(answer)
     capabilities = capabilities_of(context.settings, order.intent)
     if not _watched(order, context.now_ms) and _no_news(order, answer, rules, context.now_ms):
         return
@@ -69,6 +73,15 @@ def record(context: Context, order: Order, answer: Answer, rules: Instrument) ->
             look_again(work, observed.order, answer)
 
     context.step(cause(context, order, "outcome", context.now_ms, *_said(answer)), decide)
+
+
+def _without_secrets(answer: Answer) -> Answer:
+    """A venue's words may quote what it was sent: no key that this process has read is kept with them."""
+    if isinstance(answer, VenueRefused):
+        return VenueRefused(redact(str(answer)), code=redact(answer.code), retryable=answer.retryable)
+    if isinstance(answer, VenueOrder) and answer.reason:
+        return replace(answer, reason=redact(answer.reason))
+    return answer
 
 
 def _said(answer: Answer) -> tuple[object, ...]:

@@ -48,6 +48,9 @@ class BotApi:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A caller that hangs up early is no news."""
+
         self._server = Server((HOST, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
