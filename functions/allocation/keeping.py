@@ -11,6 +11,7 @@ from fluxfloor.allocation import days
 from fluxfloor.contracts.events import CandleClosed, HistoryUploaded, ScheduleTicked, TradeClosed
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
+from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.state import Account, CandleWindow, TradeRow
 from fluxfloor.contracts.weights import Allocation, InstrumentDays, StrategyDays
@@ -51,20 +52,19 @@ def close_days(context: Context, tick: Fact) -> None:
 
 def _closed(context: Context, tick: Fact, portfolio: str, at_ms: int) -> bool:
     policy = context.read(Policy.key(portfolio))
-    account = context.read(Account.key(policy.account_id)) if policy else None
-    if account is None:
+    traded = policy.account_ids if policy else ()
+    accounts = [account for name in traded if (account := context.read(Account.key(name))) is not None]
+    if not accounts:
         return True
     known = _known(context, portfolio)
     since_ms = min((item.closed_ms for item in known if item.closed_ms), default=at_ms) - days.LOOK_BACK_MS
-    trades = _trades_since(context, account, since_ms)
+    trades = _trades_since(context, accounts, since_ms)
     own = [name for name, item in context.settings.strategies.items() if item.portfolio == portfolio]
-    names = days.strategy_ids(
-        own, trades, (item.strategy_id for item in known), standings(account, _rules(context, account))
-    )
+    names = days.strategy_ids(own, trades, (item.strategy_id for item in known), _standings(accounts, context))
     try:
         context.step(
             context.cause(tick.event, tick.event_id, portfolio),
-            lambda _, work: _close(work, portfolio, account, names, trades, at_ms),
+            lambda _, work: _close(work, portfolio, accounts, names, trades, at_ms),
         )
     except RetryLater:
         return False
@@ -72,14 +72,18 @@ def _closed(context: Context, tick: Fact, portfolio: str, at_ms: int) -> bool:
 
 
 def _close(
-    work: Work, portfolio: str, account: Account, names: list[str], trades: Mapping[str, list[TradeClosed]], at_ms: int
+    work: Work, portfolio: str, accounts: list[Account], names: list[str], trades: Mapping[str, list[TradeClosed]],
+    at_ms: int,
 ) -> None:  # fmt: skip
-    """The account must be the one that the trades were read beside: a trade counts either as open or as closed."""
-    now, policy, allocation = work.read(Account.key(account.id), Policy.key(portfolio), Allocation.key(portfolio))
-    if now is None or now.version != account.version:
-        raise RetryLater(f"account {account.id} moved while its day was being closed")
-    rules = _rules(work, account)
-    held, equity = standings(account, rules), worth(account, rules)
+    """The accounts must be those that the trades were read beside: a trade counts either as open or as closed."""
+    policy, allocation, *now = work.read_all(
+        [Policy.key(portfolio), Allocation.key(portfolio), *(Account.key(account.id) for account in accounts)]
+    )
+    for account, found in zip(accounts, now, strict=True):
+        if found is None or found.version != account.version:
+            raise RetryLater(f"account {account.id} moved while its day was being closed")
+    held = _standings(accounts, work)
+    equity = _equity(accounts, work)
     records = work.read_all([StrategyDays.key(f"{portfolio}|{name}") for name in names])
     beside = max((found for found in records if found), key=lambda found: found.closed_ms, default=None)
     for name, found in zip(names, records, strict=True):
@@ -91,6 +95,22 @@ def _close(
             work.write(days.closed(record, made, at_ms))
 
 
+@exact
+def _standings(accounts: list[Account], source: Context | Work) -> dict[str, Standing]:
+    """By strategy, of all accounts together."""
+    found: dict[str, Standing] = {}
+    for account in accounts:
+        for name, item in standings(account, _rules(source, account)).items():
+            before = found.get(name, Standing())
+            found[name] = Standing(before.open_profit + item.open_profit, before.margin + item.margin)
+    return found
+
+
+@exact
+def _equity(accounts: list[Account], work: Work) -> Decimal:
+    return sum((worth(account, _rules(work, account)) for account in accounts), Decimal(0))
+
+
 def _share(strategy_id: str, policy: Policy | None, allocation: Allocation | None) -> Decimal:
     """Of the equity: all of it where none is shared."""
     if policy is None or policy.allocation is None or allocation is None:
@@ -98,20 +118,24 @@ def _share(strategy_id: str, policy: Policy | None, allocation: Allocation | Non
     return Decimal(str(allocation.active.weights.get(strategy_id, 0.0)))
 
 
-def _trades_since(context: Context, account: Account, since_ms: int) -> dict[str, list[TradeClosed]]:
-    """By strategy."""
+def _trades_since(context: Context, accounts: list[Account], since_ms: int) -> dict[str, list[TradeClosed]]:
+    """By strategy, those of one account after those of another."""
+    found: dict[str, list[TradeClosed]] = {}
+    for account in accounts:
+        for trade in _trades_of(context, account, since_ms):
+            found.setdefault(trade.strategy_id, []).append(trade)
+    return found
+
+
+def _trades_of(context: Context, account: Account, since_ms: int) -> list[TradeClosed]:
     query = Query(
         TradeRow.collection, (("account_id", "==", account.id), ("exit_ms", ">=", since_ms)), order_by="exit_ms",
         limit=MAX_TRADES,
     )  # fmt: skip
-    found: dict[str, list[TradeClosed]] = {}
     rows = context.ports.store.query(query)
     if len(rows) == MAX_TRADES:
         raise InvariantBroken(f"account {account.id} closed {MAX_TRADES} trades or more since {since_ms}")
-    for row in rows:
-        trade = TradeRow.decode(row.data or {}).trade
-        found.setdefault(trade.strategy_id, []).append(trade)
-    return found
+    return [TradeRow.decode(row.data or {}).trade for row in rows]
 
 
 def _known(context: Context, portfolio: str) -> list[StrategyDays]:

@@ -16,7 +16,7 @@ from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import DUST, OrderIntent, OrderReport, Purpose
-from fluxfloor.contracts.state import BookPosition, Reservation, RiskBook
+from fluxfloor.contracts.state import AccountFunds, BookPosition, Reservation, RiskBook
 
 ZERO = Decimal(0)
 WORST_MOVE = Decimal("0.01")  # how far an order without a limit may fill from its decision price
@@ -43,6 +43,29 @@ def leaving_lots(book: RiskBook, strategy_id: str, instrument_id: str) -> int:
     return sum(
         item.lots for item in _slot(book, strategy_id, instrument_id).values() if item.purpose is not Purpose.ENTRY
     )
+
+
+def held_by_account(book: RiskBook, strategy_id: str, instrument_id: str) -> dict[str, int]:
+    """The same, by the account where the lots lie. Signed."""
+    position = book.positions.get(position_key(strategy_id, instrument_id))
+    return _by_account(position, book.account_id)
+
+
+def staying_by_account(book: RiskBook, strategy_id: str, instrument_id: str) -> dict[str, int]:
+    """Of what is held, what is not on its way out, by account. Signed; accounts with nothing left out."""
+    held = held_by_account(book, strategy_id, instrument_id)
+    for item in _slot(book, strategy_id, instrument_id).values():
+        account = item.account_id or book.account_id
+        if item.purpose is not Purpose.ENTRY and account in held:
+            left = max(abs(held[account]) - item.lots, 0)
+            held[account] = left if held[account] > 0 else -left
+    return {account: lots for account, lots in held.items() if lots}
+
+
+def _by_account(position: BookPosition | None, own: str) -> dict[str, int]:
+    if position is None:
+        return {}
+    return dict(position.accounts) if position.accounts else {own: position.lots}
 
 
 def entries_of(book: RiskBook, strategy_id: str, instrument_id: str) -> dict[str, Reservation]:
@@ -121,6 +144,25 @@ def margin_held(book: RiskBook, instruments: Rules) -> Decimal:
     )
 
 
+def of_account(book: RiskBook, account_id: str) -> RiskBook:
+    """What lies in one account, and is on its way in it: a book of its own, with that account's money."""
+    funds = funds_of(book).get(account_id)
+    positions = {
+        key: item.model_copy(update={"lots": lots, "accounts": {}})
+        for key, item in book.positions.items()
+        if (lots := _by_account(item, book.account_id).get(account_id))
+    }
+    reservations = {
+        name: item for name, item in book.reservations.items() if (item.account_id or book.account_id) == account_id
+    }
+    return book.model_copy(
+        update={
+            "account_id": account_id, "cash": funds.cash if funds else ZERO, "equity": funds.equity if funds else ZERO,
+            "positions": positions, "reservations": reservations, "accounts": {account_id: funds} if funds else {},
+        }
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Reserved:
     """What entries on their way may take, should all of them fill at their worst price."""
@@ -177,6 +219,7 @@ def reserve(
         lots=intent.lots, worst_price=rounded(price if intent.limit_ticks else price * (1 + WORST_MOVE)),
         notional=rounded(rules.notional(price_ticks, intent.lots)), ts_event_ms=intent.requested_ms,
         limit_price=rules.price(intent.limit_ticks) if intent.limit_ticks else None, stopped=stopped,
+        account_id="" if intent.account_id == book.account_id else intent.account_id,
     )  # fmt: skip
     return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
 
@@ -207,8 +250,10 @@ def apply_report(book: RiskBook, report: OrderReport, rules: Instrument) -> Risk
     positions, reservations = dict(book.positions), dict(book.reservations)
     if kept:
         key = position_key(intent.strategy_id, intent.instrument_id)
-        position = _filled(positions.pop(key, None), report, kept, rules)
-        if position.lots:
+        before = positions.pop(key, None)
+        position = _filled(before, report, kept, rules)
+        position = position.model_copy(update={"accounts": _moved(book, before, intent, kept)})
+        if position.lots or position.accounts:
             positions[key] = position
     item = reservations.pop(intent.intent_id, None)
     if item is not None:
@@ -219,6 +264,14 @@ def apply_report(book: RiskBook, report: OrderReport, rules: Instrument) -> Risk
         if left > 0:
             reservations[intent.intent_id] = _shrunk(item, left)
     return book.model_copy(update={"positions": positions, "reservations": reservations})
+
+
+def _moved(book: RiskBook, before: BookPosition | None, intent: OrderIntent, filled: int) -> dict[str, int]:
+    """Where the lots lie after a fill; nothing where all of them are in the book's own account."""
+    lots = _by_account(before, book.account_id)
+    lots[intent.account_id] = lots.get(intent.account_id, 0) + intent.side.sign * filled
+    left = {account: count for account, count in sorted(lots.items()) if count}
+    return {} if set(left) <= {book.account_id} else left
 
 
 @exact
@@ -250,37 +303,74 @@ def rolled(book: RiskBook, now_ms: int) -> RiskBook:
     today = book.trading_day.of(now_ms)
     if today <= book.day:
         return book
-    return book.model_copy(update={"day": today, "day_start_equity": book.equity})
+    accounts = {name: item.model_copy(update={"day_start_equity": item.equity}) for name, item in book.accounts.items()}
+    return book.model_copy(update={"day": today, "day_start_equity": book.equity, "accounts": accounts})
+
+
+def funds_of(book: RiskBook) -> dict[str, AccountFunds]:
+    """By account. A book from before it knew of several has one."""
+    if book.accounts:
+        return dict(book.accounts)
+    own = AccountFunds(
+        cash=book.cash, equity=book.equity, deposits=book.deposits, day_start_equity=book.day_start_equity,
+        account_version=book.account_version, marked_ms=book.marked_ms,
+    )  # fmt: skip
+    return {book.account_id: own}
 
 
 @exact
 def apply_account(book: RiskBook | None, update: AccountUpdated, trading_day: TradingDay = TradingDay.UTC) -> RiskBook:
-    """Takes over cash, equity and marks; rolls the day; moves the high-water mark, deposits taken out.
+    """Takes over cash, equity and marks of one account; rolls the day; moves the high-water mark, deposits taken out.
 
-    A mark of midnight itself is the equity that the day begins with. An update older than the last one taken changes
-    nothing. `trading_day` is the portfolio's by now.
+    A mark of midnight itself is the equity that the day begins with. An account that joins brings what it has as a
+    deposit. An update older than the last one taken of its account changes nothing. `trading_day` is the portfolio's
+    by now.
     """
     if book is None:
-        return RiskBook(
-            id=update.portfolio_id, account_id=update.account_id, currency=update.currency, cash=update.cash,
-            equity=update.equity, deposits=update.deposits, day=trading_day.of(update.ts_event_ms),
-            trading_day=trading_day, day_start_equity=update.equity, high_water=update.equity,
-            account_version=update.account_version, marked_ms=update.ts_event_ms,
+        book = RiskBook(
+            id=update.portfolio_id, account_id=update.account_id, currency=update.currency,
+            day=trading_day.of(update.ts_event_ms), trading_day=trading_day,
         )  # fmt: skip
-    if update.account_version <= book.account_version:
+        return _summed(book, {update.account_id: _funds(update, update.equity)}, update.equity)
+    known = funds_of(book).get(update.account_id)
+    if known is not None and update.account_version <= known.account_version:
         return book
-    moved = update.deposits - book.deposits
     book = rolled(book.model_copy(update={"trading_day": trading_day}), update.ts_event_ms)
+    funds = funds_of(book)
+    known = funds.get(update.account_id)
+    moved = update.deposits - known.deposits if known else update.equity
     at_midnight = trading_day.begins_at(update.ts_event_ms) and trading_day.of(update.ts_event_ms) == book.day
+    began = update.equity if at_midnight or known is None else known.day_start_equity + moved
+    book = book.model_copy(update={"positions": _marked(book, update)})
+    return _summed(book, {**funds, update.account_id: _funds(update, began)}, book.high_water + moved)
+
+
+def _funds(update: AccountUpdated, began: Decimal) -> AccountFunds:
+    return AccountFunds(
+        cash=update.cash, equity=update.equity, deposits=update.deposits, day_start_equity=began,
+        margin_free=update.margin_free, account_version=update.account_version, marked_ms=update.ts_event_ms,
+    )  # fmt: skip
+
+
+def _summed(book: RiskBook, accounts: dict[str, AccountFunds], high_water: Decimal) -> RiskBook:
+    """The book with these accounts. `high_water`: the highest that their equity was together, as of before."""
+    funds, equity = accounts.values(), sum((item.equity for item in accounts.values()), ZERO)
     return book.model_copy(
         update={
-            "cash": update.cash, "equity": update.equity, "deposits": update.deposits,
-            "day_start_equity": update.equity if at_midnight else book.day_start_equity + moved,
-            "high_water": max(book.high_water + moved, update.equity),
-            "account_version": update.account_version, "marked_ms": update.ts_event_ms,
-            "positions": _marked(book, update),
+            "cash": sum((item.cash for item in funds), ZERO), "equity": equity,
+            "deposits": sum((item.deposits for item in funds), ZERO),
+            "day_start_equity": sum((item.day_start_equity for item in funds), ZERO),
+            "high_water": max(high_water, equity), "account_version": sum(item.account_version for item in funds),
+            "marked_ms": _oldest_mark(book, accounts), "accounts": dict(sorted(accounts.items())),
         }
     )  # fmt: skip
+
+
+def _oldest_mark(book: RiskBook, accounts: dict[str, AccountFunds]) -> int:
+    """Of the accounts that hold something; what holds nothing needs no mark."""
+    held = {name for item in book.positions.values() for name in _by_account(item, book.account_id)}
+    marks = [item.marked_ms for name, item in accounts.items() if name in held]
+    return min(marks, default=max(item.marked_ms for item in accounts.values()))
 
 
 def _marked(book: RiskBook, update: AccountUpdated) -> dict[str, BookPosition]:

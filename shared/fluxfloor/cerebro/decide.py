@@ -137,46 +137,51 @@ _HARMLESS = {Reason.AT_TARGET: 1, Reason.NOTHING_TO_EXIT: 1, Reason.OK: 2}
 
 
 def _leg(decision: Decision) -> LegDecision:
-    told = {name: getattr(decision, name) for name in LegDecision.model_fields if name != "intent_id"}
-    return LegDecision(**told, intent_id=next(iter(decision.intent_ids), None))
+    told = {name: getattr(decision, name) for name in LegDecision.model_fields if not name.startswith("intent_id")}
+    several = decision.intent_ids if len(decision.intent_ids) > 1 else ()
+    return LegDecision(**told, intent_id=next(iter(decision.intent_ids), None), intent_ids=several)
 
 
 # --- the answer --------------------------------------------------------------------------------------------------
 
 
 def _entered(case: Case, sized: Sized) -> Decided:
-    _not_twice(case, sized.intent)
+    _not_twice(case, sized.intent, *sized.orders)
     intent, rules, price = sized.intent, case.rules, sized.prices.expected
     decision = Decision(
         **_about(case.signal), verdict=Verdict.ACCEPTED, reason=Reason.OK, purpose=Purpose.ENTRY, side=intent.side,
         lots=intent.lots, quantity=rules.quantity(intent.lots), price=rules.price(price),
-        notional=rules.notional(price, intent.lots), intent_ids=(intent.intent_id,), waterfall=sized.steps,
+        notional=rules.notional(price, intent.lots), waterfall=sized.steps,
+        intent_ids=tuple(order.intent_id for order in sized.orders),
         text=explain.entered(case, sized), expected_alpha=sized.alpha, slippage_share=sized.slippage, tail=sized.tail,
         book_version=case.book.version, policy_version=case.policy.version, ts_event_ms=case.now_ms,
     )  # fmt: skip
-    return Decided(decision, books.reserve(case.book, intent, rules, sized.prices.high), (intent,))
+    book = case.book
+    for order in sized.orders:
+        book = books.reserve(book, order, rules, sized.prices.high)
+    return Decided(decision, book, sized.orders)
 
 
 def _left(case: Case, leaving: Leaving) -> Decided:
-    intent, rules, book = leaving.intent, case.rules, case.book
-    if intent is not None:
-        _not_twice(case, intent)
+    rules, book, lots = case.rules, case.book, leaving.lots
+    _not_twice(case, *leaving.orders)
+    for order in leaving.orders:
         stopped = case.signal.explanation.get("trigger") == STOP
-        book = books.reserve(book, intent, rules, leaving.price_ticks, stopped=stopped)
+        book = books.reserve(book, order, rules, leaving.price_ticks, stopped=stopped)
     book = books.leave_when_filled(book, leaving.inbound, case.signal.signal_id)
-    lots = intent.lots if intent else 0
     decision = Decision(
         **_about(case.signal), verdict=Verdict.ACCEPTED, reason=Reason.OK, purpose=Purpose.EXIT, side=leaving.side,
         lots=lots, quantity=rules.quantity(lots), price=rules.price(leaving.price_ticks),
-        notional=rules.notional(leaving.price_ticks, lots), intent_ids=(intent.intent_id,) if intent else (),
-        waterfall=leaving.steps, text=explain.left(case, leaving), book_version=case.book.version,
-        policy_version=case.policy.version, ts_event_ms=case.now_ms,
+        notional=rules.notional(leaving.price_ticks, lots),
+        intent_ids=tuple(order.intent_id for order in leaving.orders), waterfall=leaving.steps,
+        text=explain.left(case, leaving), book_version=case.book.version, policy_version=case.policy.version,
+        ts_event_ms=case.now_ms,
     )  # fmt: skip
-    return Decided(decision, book, (intent,) if intent else ())
+    return Decided(decision, book, leaving.orders)
 
 
-def _not_twice(case: Case, intent: OrderIntent) -> None:
-    if intent.intent_id in case.book.reservations:
+def _not_twice(case: Case, *orders: OrderIntent) -> None:
+    if any(order.intent_id in case.book.reservations for order in orders):
         raise Refusal(Reason.DUPLICATE_INTENT, "this signal already has an order on its way")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import checks, words
+from fluxfloor.cerebro import checks, routing, words
 from fluxfloor.cerebro import prices as pricing
 from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
@@ -19,6 +19,7 @@ from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
 from fluxfloor.contracts.policy import FLOOR
 from fluxfloor.contracts.signals import Action, Direction, Leg
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import RetryLater
 
 REVERSAL_WAIT_MS = 10_000  # for an exit that was stated together with this entry
@@ -26,7 +27,7 @@ REVERSAL_WAIT_MS = 10_000  # for an exit that was stated together with this entr
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """The order, and how it came to its size."""
+    """The order as a whole, its parts, and how it came to its size."""
 
     intent: OrderIntent
     prices: pricing.Prices
@@ -34,6 +35,7 @@ class Sized:
     alpha: Decimal
     slippage: Decimal
     tail: Tail | None = None
+    orders: tuple[OrderIntent, ...] = ()  # what is ordered of it, account by account
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,23 @@ class Prepared:
     def intent(self, lots: int, with_legs: tuple[str, ...] = ()) -> OrderIntent:
         return _intent(self, lots, with_legs)
 
-    def sized(self, sizing: Sizing, lots: int, with_legs: tuple[str, ...] = ()) -> Sized:
-        """With `lots`, which `sizing` allows; raises Refusal where the venue takes no order as small as that."""
-        prices = self.entry.prices
+    def orders(self, lots: int, book: RiskBook) -> tuple[OrderIntent, ...]:
+        """Account by account, by what each can take on that book."""
+        parts = routing.split(replace(self.entry, book=book), lots, self.case.policy.account_id)
+        return routing.orders(self.intent(lots), parts, self.case.place) if parts else ()
+
+    def sized(self, sizing: Sizing, lots: int, with_legs: tuple[str, ...] = (), on: RiskBook | None = None) -> Sized:
+        """With `lots`, which `sizing` allows; raises Refusal where the venue takes no order as small as that. `on`: the
+        book that its accounts are chosen by, by default the one it was sized on."""
+        prices, book = self.entry.prices, on or self.entry.book
         lots, steps = _at_least(self.case.rules, prices, lots, (self.slipped.limit, *sizing.steps))
-        return Sized(self.intent(lots, with_legs), prices, steps, self.alpha, self.slipped.share, sizing.tail)
+        parts = routing.split(replace(self.entry, book=book), lots, self.case.policy.account_id)
+        if self.entry.accounts:
+            steps = _routed(self.case.rules, parts, lots, steps)
+            lots = sum(parts.values())
+        whole = self.intent(lots, with_legs)
+        made = routing.orders(whole, parts, self.case.place)
+        return Sized(whole, prices, steps, self.alpha, self.slipped.share, sizing.tail, made)
 
 
 def enter(case: Case, wish: Wanted) -> Sized:
@@ -70,6 +84,7 @@ def prepare(case: Case, wish: Wanted) -> Prepared:
     rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
     checks.halted(case.halts)
     checks.tradable(wish.direction, case.book, rules)
+    accounts = routing.able(case.policy, case.book, rules)
     checks.funded(case.book, limits, case.now_ms)
     quote = checks.fresh(case.scored, limits, case.now_ms)
     _unoccupied(case, wish.direction)
@@ -81,7 +96,7 @@ def prepare(case: Case, wish: Wanted) -> Prepared:
     if books.drawdown(case.book) >= limits.drawdown_halves:
         stop = pricing.tightened(stop, long, prices, limits.drawdown_stop)
     target = pricing.take_profit_ticks(leg, long, prices, rules)
-    entry = _entry(case, wish, long, prices, stop, quote)
+    entry = replace(_entry(case, wish, long, prices, stop, quote), accounts=accounts)
     return Prepared(case, leg, entry, slipped, alpha, target, max(1, rules.ticks(quote.mid)))
 
 
@@ -124,6 +139,19 @@ def _at_least(
         message = f"{name} leaves only {words.quantity(lots, rules)}, and {takes} ({bound.note})"
         raise Refusal(Reason.MIN_NOTIONAL, message, steps)
     raise Refusal(Reason(bound.name), f"{name} leaves no room: {bound.note}" if name else bound.note, steps)
+
+
+def _routed(rules: Instrument, parts: dict[str, int], lots: int, steps: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """With the step that says where it goes; that one binds where smallest orders left some of it out."""
+    short = sum(parts.values()) < lots
+    why = "" if len(parts) == 1 else ", pro rata by what each can take"
+    step = Limit(name=words.ROUTE, binding=short, note=f"{routing.told(rules, parts)}{why}")
+    if not parts:
+        step = step.model_copy(update={"passed": False, "note": "no account can take it any more"})
+        raise Refusal(Reason.ACCOUNTS, step.note, (*steps, step))
+    if short:
+        steps = tuple(item.model_copy(update={"binding": False}) for item in steps)
+    return (*steps, step)
 
 
 def _intent(prepared: Prepared, lots: int, with_legs: tuple[str, ...]) -> OrderIntent:

@@ -41,6 +41,7 @@ class Entry:
     outside: bool = False  # from an outside sender: what the market is like, its size can't know
     why_less: str = ""  # the signal's own word for its size_factor
     now_ms: int = 0
+    accounts: tuple[str, ...] = ()  # that it may go to; none where there is nothing to choose
 
     @property
     def price(self) -> Decimal:

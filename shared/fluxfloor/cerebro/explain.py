@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fluxfloor.cerebro import words
+from fluxfloor.cerebro import routing, words
 from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized
@@ -26,6 +26,8 @@ def entered(case: Case, sized: Sized) -> str:
     parts.append(_stop(intent, sized, rules))
     if intent.take_profit_ticks:
         parts.append(f"take-profit at {words.price(rules.price(intent.take_profit_ticks))}")
+    if len(sized.orders) > 1:
+        parts.append(_split(sized.orders, rules))
     bound = next(step for step in sized.steps if step.binding)
     parts.append(f"limited by {words.limit(bound.name)}: {bound.note}")
     return "; ".join(parts)[:MAX_TEXT]
@@ -36,8 +38,10 @@ def left(case: Case, leaving: Leaving) -> str:
     rules, why = case.rules, because(case.signal)
     price = f"{words.price(rules.price(leaving.price_ticks))} {rules.quote}"
     parts = []
-    if leaving.intent is not None:
-        parts.append(f"{leaving.intent.side} {words.quantity(leaving.intent.lots, rules)} at about {price}, {why}")
+    if leaving.orders:
+        parts.append(f"{leaving.side} {words.quantity(leaving.lots, rules)} at about {price}, {why}")
+    if len(leaving.orders) > 1:
+        parts.append(_split(leaving.orders, rules))
     if leaving.inbound:
         lots = sum(case.book.reservations[name].lots for name in leaving.inbound)
         inbound = f"{leaving.side} {words.quantity(lots, rules)} as soon as they are in: they are still on their way"
@@ -82,6 +86,11 @@ def _at(sized: Sized, rules: Instrument) -> str:
     trigger = f"once {words.price(rules.price(intent.trigger_ticks))} is reached" if intent.trigger_ticks else ""
     limit = f"at {price} or better" if intent.limit_ticks else ""
     return " ".join(part for part in (limit, trigger) if part)
+
+
+def _split(orders: Sequence[OrderIntent], rules: Instrument) -> str:
+    """ "of it 0.3 BTC at a and 0.2 BTC at b" """
+    return f"of it {routing.told(rules, {order.account_id: order.lots for order in orders})}"
 
 
 def _stop(intent: OrderIntent, sized: Sized, rules: Instrument) -> str:

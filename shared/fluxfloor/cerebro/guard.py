@@ -81,17 +81,19 @@ def flatten(
     """
     intents: list[OrderIntent] = []
     for key in sorted(book.positions):
-        if len(intents) == AT_ONCE:
+        if len(intents) >= AT_ONCE:
             break
         position = book.positions[key]
         rules = instruments.get(position.instrument_id)
-        leaving = books.leaving_lots(book, position.strategy_id, position.instrument_id)
-        if rules is None or abs(position.lots) <= leaving or position.strategy_id == DUST:
+        if rules is None or position.strategy_id == DUST:
             continue
         signal_id = ids.digest("flatten", cause, position.strategy_id, position.instrument_id)
-        lots = abs(position.lots) - leaving
-        intents.append(_exit_of(position, lots, book, rules, Purpose.FLATTEN, signal_id, signal_id, now_ms))
-        book = books.reserve(book, intents[-1], rules, intents[-1].arrival_ticks)
+        there = books.staying_by_account(book, position.strategy_id, position.instrument_id)
+        for account_id, lots in sorted(there.items()):
+            named = signal_id if len(there) == 1 else ids.digest("flatten", signal_id, account_id)
+            out = _exit_of(position, lots, account_id, book, rules, Purpose.FLATTEN, signal_id, named, now_ms)
+            intents.append(out)
+            book = books.reserve(book, out, rules, out.arrival_ticks)
     return book, tuple(intents)
 
 
@@ -104,10 +106,13 @@ def leave_filled(
     position = book.positions.get(books.position_key(report.intent.strategy_id, rules.instrument_id))
     if before is None or not before.exit_signal or position is None:
         return book, ()
-    lots = min(filled, abs(position.lots) - books.leaving_lots(book, position.strategy_id, rules.instrument_id))
+    account_id = report.intent.account_id
+    there = books.staying_by_account(book, position.strategy_id, rules.instrument_id).get(account_id, 0)
+    lots = min(filled, abs(there))
     if lots <= 0:
         return book, ()
-    intent = _exit_of(position, lots, book, rules, Purpose.EXIT, before.exit_signal, cause, now_ms)
+    left = lots if there > 0 else -lots
+    intent = _exit_of(position, left, account_id, book, rules, Purpose.EXIT, before.exit_signal, cause, now_ms)
     return books.reserve(book, intent, rules, intent.arrival_ticks), (intent,)
 
 
@@ -132,12 +137,13 @@ def leg_missing(report: OrderReport, book: RiskBook, rules: Instrument, now_ms: 
 
 
 def _exit_of(
-    position: BookPosition, lots: int, book: RiskBook, rules: Instrument, purpose: Purpose, signal_id: str, cause: str,
-    now_ms: int,
+    position: BookPosition, lots: int, account_id: str, book: RiskBook, rules: Instrument, purpose: Purpose,
+    signal_id: str, cause: str, now_ms: int,
 ) -> OrderIntent:  # fmt: skip
+    """`lots` are signed, as they are held."""
     return OrderIntent(
         intent_id=ids.digest("intent", cause, purpose), signal_id=signal_id, portfolio_id=book.id,
-        account_id=book.account_id, strategy_id=position.strategy_id, sender_id="floor",
-        instrument_id=position.instrument_id, purpose=purpose, side=Side.SELL if position.lots > 0 else Side.BUY,
-        lots=lots, arrival_ticks=max(1, rules.ticks(position.mark_price)), requested_ms=now_ms, tag=purpose,
+        account_id=account_id, strategy_id=position.strategy_id, sender_id="floor",
+        instrument_id=position.instrument_id, purpose=purpose, side=Side.SELL if lots > 0 else Side.BUY,
+        lots=abs(lots), arrival_ticks=max(1, rules.ticks(position.mark_price)), requested_ms=now_ms, tag=purpose,
     )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from fluxfloor.cerebro import words
+from fluxfloor.cerebro import book as books
+from fluxfloor.cerebro import routing, words
 from fluxfloor.cerebro.case import Case, Wanted, reference_price
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.contracts import ids
@@ -18,13 +19,18 @@ from fluxfloor.contracts.signals import Direction, Size, SizeKind
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The order, if something is held now; and the entries on their way that are to go out as soon as they fill."""
+    """The orders, one an account, if something is held now; and the entries on their way that are to go out as soon as
+    they fill."""
 
-    intent: OrderIntent | None
+    orders: tuple[OrderIntent, ...]
     inbound: tuple[str, ...]
     price_ticks: int
     side: Side
     steps: tuple[Limit, ...]
+
+    @property
+    def lots(self) -> int:
+        return sum(order.lots for order in self.orders)
 
 
 @exact
@@ -39,11 +45,19 @@ def leave(case: Case, wish: Wanted) -> Leaving:
     asked = _asked(case, wish.size, there, price_ticks)
     if not asked:
         raise Refusal(Reason.NOTHING_TO_EXIT, "the signal asks to leave nothing of it")
-    lots = _tradable(asked, abs(held), case.rules.min_lots(price_ticks))
+    least = case.rules.min_lots(price_ticks)
+    lots = _tradable(asked, abs(held), least)
     side = Side.SELL if (held or next(iter(inbound.values())).side.sign) > 0 else Side.BUY
     beyond = tuple(inbound) if asked > abs(held) else ()
-    intent = _intent(case, side, lots, price_ticks) if lots else None
-    return Leaving(intent, beyond, price_ticks, side, (_held(case.rules, abs(held), there - abs(held)),))
+    parts = routing.leaving(lots, _staying(case, held), least)
+    orders = routing.orders(_intent(case, side, lots, price_ticks), parts, case.place) if parts else ()
+    return Leaving(orders, beyond, price_ticks, side, (_held(case.rules, abs(held), there - abs(held)),))
+
+
+def _staying(case: Case, held: int) -> dict[str, int]:
+    """Unsigned, by account, of what is held on the side that is left."""
+    there = books.staying_by_account(case.book, case.signal.strategy_id, case.rules.instrument_id)
+    return {account: abs(lots) for account, lots in there.items() if lots * held > 0}
 
 
 def _on_side(sign: int, direction: Direction) -> bool:
@@ -98,7 +112,7 @@ def _intent(case: Case, side: Side, lots: int, price_ticks: int) -> OrderIntent:
     signal = case.signal
     return OrderIntent(
         intent_id=ids.intent_id(signal.signal_id, case.place, Purpose.EXIT), signal_id=signal.signal_id,
-        portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
+        portfolio_id=signal.portfolio_id, account_id=case.book.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.EXIT, side=side, lots=lots,
         arrival_ticks=price_ticks, requested_ms=case.now_ms, signal_ms=signal.ts_received_ms, tag=signal.tag,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fluxfloor.cerebro import factors, gates, protections, room, sizes, tails
+from fluxfloor.cerebro import factors, gates, protections, room, routing, sizes, tails
 from fluxfloor.cerebro.entry import Entry
 from fluxfloor.contracts.decisions import Limit, Tail
 from fluxfloor.contracts.money import exact
@@ -20,7 +20,7 @@ GATES: tuple[Callable[[Entry], Limit | None], ...] = (
 )  # fmt: skip
 SIZE_LIMITS: tuple[Callable[[Entry], Limit | None], ...] = (
     sizes.requested_size, sizes.strategy_budget, sizes.risk_per_trade, sizes.position_cap, sizes.exposure_cap,
-    sizes.margin, room.liquidation, room.liquidity, tails.portfolio_cvar,
+    sizes.margin, routing.accounts, room.liquidation, room.liquidity, tails.portfolio_cvar,
 )  # fmt: skip
 FACTORS: tuple[Callable[[Entry, int], Limit | None], ...] = (
     factors.correlated, factors.volatility, factors.against_trend, factors.drawdown_ladder, factors.asked_share,

@@ -21,6 +21,7 @@ from fluxfloor.cerebro.limits import Sizing, waterfall
 from fluxfloor.contracts.decisions import Limit, Reason
 from fluxfloor.contracts.events import LegScored, SignalScored
 from fluxfloor.contracts.money import exact
+from fluxfloor.contracts.orders import OrderIntent
 from fluxfloor.contracts.signals import Action
 from fluxfloor.contracts.state import RiskBook
 
@@ -111,7 +112,11 @@ def enter_all(cases: Sequence[Case], wishes: Sequence[Wanted]) -> tuple[Sized, .
     _alike(cases, wishes)
     prepared = _with_wanted([_checked(place, *both) for place, both in enumerate(zip(cases, wishes, strict=True))])
     scaled = _largest(prepared)
-    return tuple(_sized(place, scaled) for place in range(len(cases)))
+    made, book = [], cases[0].book
+    for place, part in enumerate(scaled.parts):
+        made.append(_sized(place, scaled, book))
+        book = _reserved(book, part, made[-1].orders)
+    return tuple(made)
 
 
 def _alike(cases: Sequence[Case], wishes: Sequence[Wanted]) -> None:
@@ -217,12 +222,18 @@ def _beside(wanted: list[Part], place: int, share: int) -> RiskBook:
     book = wanted[place].prepared.case.book
     for at, part in enumerate(wanted):
         if at != place and _lots(part, share):
-            entry = part.prepared.entry
-            book = books.reserve(book, part.prepared.intent(_lots(part, share)), entry.rules, entry.prices.high)
+            book = _reserved(book, part, part.prepared.orders(_lots(part, share), book))
     return book
 
 
-def _sized(place: int, scaled: Scaled) -> Sized:
+def _reserved(book: RiskBook, part: Part, orders: Sequence[OrderIntent]) -> RiskBook:
+    for order in orders:
+        book = books.reserve(book, order, part.prepared.entry.rules, part.prepared.entry.prices.high)
+    return book
+
+
+def _sized(place: int, scaled: Scaled, book: RiskBook) -> Sized:
+    """On accounts that the legs before it have taken their parts of: `book`."""
     if scaled.least is not None and not all(_lots(part, scaled.share) for part in scaled.parts):
         at, sizing = scaled.least
         raise Fallen(at, _no_room(scaled.parts[at].prepared, sizing))
@@ -231,9 +242,14 @@ def _sized(place: int, scaled: Scaled) -> Sized:
     if lots < sizing.lots:
         sizing = _cut(sizing, lots, _why(scaled))
     try:
-        return part.prepared.sized(sizing, lots, tuple(name for at, name in enumerate(names) if at != place))
+        others = tuple(name for at, name in enumerate(names) if at != place)
+        sized = part.prepared.sized(sizing, lots, others, on=book)
     except Refusal as refusal:
         raise Fallen(place, refusal) from None
+    if sized.intent.lots < lots:
+        text = f"what the accounts can take leaves too little for all legs: {sized.steps[-1].note}"
+        raise Fallen(place, Refusal(Reason.ACCOUNTS, text, sized.steps))
+    return sized
 
 
 def _no_room(prepared: Prepared, sizing: Sizing) -> Refusal:

@@ -17,6 +17,7 @@ LIMITS = {
     Reason.POSITION_CAP: "the position cap",
     Reason.EXPOSURE_CAP: "the exposure cap",
     Reason.MARGIN: "cash and margin",
+    Reason.ACCOUNTS: "what the accounts can take",
     Reason.LIQUIDATION: "the distance to liquidation",
     Reason.LIQUIDITY: "what is traded and offered",
     Reason.PORTFOLIO_CVAR: "the portfolio's CVaR",
@@ -27,12 +28,15 @@ LIMITS = {
 }
 """What a person calls the limits that give a size."""
 LEGS = "legs"  # the step of a waterfall that says what the other legs of a signal leave
+ROUTE = "route"  # the step that says which accounts have which part of it
 READ_DIGITS = 6  # significant digits of a quantity
 
 
 def limit(name: str) -> str | None:
     """What a person calls a step that gives a size; None of one that does not."""
-    return "the other legs" if name == LEGS else LIMITS.get(Reason(name))
+    if name in (LEGS, ROUTE):
+        return {LEGS: "the other legs", ROUTE: "the smallest order of each account"}[name]
+    return LIMITS.get(Reason(name))
 
 
 def grouped(value: Decimal) -> str:

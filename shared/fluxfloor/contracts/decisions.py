@@ -51,6 +51,7 @@ class Reason(StrEnum):
     POSITION_CAP = "position_cap"
     EXPOSURE_CAP = "exposure_cap"
     MARGIN = "margin"
+    ACCOUNTS = "accounts"
     LIQUIDATION = "liquidation"
     LIQUIDITY = "liquidity"
     PORTFOLIO_CVAR = "portfolio_cvar"
@@ -101,6 +102,7 @@ class LegDecision(Model):
     price: Number | None = None
     notional: Number | None = None
     intent_id: Ident | None = None
+    intent_ids: tuple[Ident, ...] = ()  # of all its orders, where it is split over accounts
     waterfall: tuple[Limit, ...] = ()
     slippage_share: Number | None = None
     tail: Tail | None = None
@@ -143,6 +145,6 @@ class Decision(Model):
         return tuple(self._part(leg) for leg in self.legs) or (self,)
 
     def _part(self, leg: LegDecision) -> Decision:
-        told = {name: value for name, value in leg if name != "intent_id"}
-        named = (leg.intent_id,) if leg.intent_id else ()
+        told = {name: value for name, value in leg if name not in ("intent_id", "intent_ids")}
+        named = leg.intent_ids or ((leg.intent_id,) if leg.intent_id else ())
         return self.model_copy(update={**told, "intent_ids": named, "legs": ()})

@@ -31,6 +31,11 @@ def intent_id(signal_id: str, leg: int, purpose: str) -> str:
     return digest("intent", signal_id, leg, purpose)
 
 
+def split_intent_id(signal_id: str, leg: int, purpose: str, account_id: str) -> str:
+    """The same for one account's share of an order that is split over several."""
+    return digest("intent", signal_id, leg, purpose, account_id)
+
+
 def client_order_id(account_id: str, intent: str, attempt: int, max_length: int = 32, prefix: str = "") -> str:
     """The id the venue knows the placement by. Attempt numbers rise only after the last one is proved terminal.
 

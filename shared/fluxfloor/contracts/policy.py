@@ -87,6 +87,19 @@ PRESETS: dict[str, Limits] = {
 }  # fmt: skip
 
 
+class TradingAccount(Model):
+    """An account that a portfolio trades on. At the paper venue any market can be traded, elsewhere the venue's own."""
+
+    account_id: Ident
+    venue: Ident
+
+    def trades_at(self, venue: str) -> bool:
+        return self.venue in (venue, PAPER)
+
+
+PAPER = "paper"
+Route = Literal["primary", "pro_rata"]
+
 STANDARD = "standard"
 """The version of a portfolio's policy that is its own limits, with nothing overridden."""
 
@@ -102,14 +115,20 @@ class Policy(Document):
     owner: ClassVar[str] = "api"
 
     preset: str
-    account_id: Ident
+    account_id: Ident  # the first of its accounts
     currency: str
+    accounts: tuple[TradingAccount, ...] = ()  # in the order of their preference; none where there is only the first
+    route: Route = "primary"  # the first that can trade it, or pro rata by what each can take
     limits: Limits  # in force: those of the active version
     versions: dict[Ident, Limits] = Field(default_factory=dict)
     active: Ident = STANDARD
     shadow: Ident | None = None  # decides every signal beside the active version; nothing comes of it
     allocation: AllocationPolicy | None = None  # how its strategies share its equity; none: they share no budget
     settings_digest: str = ""  # of the settings it was last set from: the same settings never undo a person's change
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        return tuple(item.account_id for item in self.accounts) or (self.account_id,)
 
 
 class PolicyVersion(Document):

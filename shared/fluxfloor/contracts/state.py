@@ -72,6 +72,7 @@ class Pending(Model):
 
     exit: bool
     since_ms: UtcMs
+    intents: tuple[Ident, ...] = ()  # its orders that are not at their end, once it is decided
 
 
 class SeenOrder(Model):
@@ -186,6 +187,7 @@ class Reservation(Model):
     exit_signal: str = ""  # of an entry: the signal that wants whatever it fills taken out again at once
     limit_price: NonNegative | None = None  # where it rests in the venue's book, as far as it has not filled
     stopped: bool = False  # of an exit: the position's stop was reached
+    account_id: str = ""  # empty: the book's own
 
 
 class BookPosition(Model):
@@ -197,15 +199,28 @@ class BookPosition(Model):
     average_price: NonNegative
     mark_price: NonNegative
     stop_price: NonNegative | None = None
+    accounts: dict[Ident, int] = Field(default_factory=dict)  # where the lots lie, if not all in the book's own account
+
+
+class AccountFunds(Model):
+    """What one account has, as it was last told."""
+
+    cash: Number
+    equity: Number
+    deposits: Number
+    day_start_equity: Number
+    margin_free: Number | None = None  # what its venue would still lend against; None: it has no margin
+    account_version: int
+    marked_ms: UtcMs
 
 
 class RiskBook(Document):
-    """One portfolio's risk as Cerebro decides on it; the id is the portfolio."""
+    """One portfolio's risk as Cerebro decides on it; the id is the portfolio. Money is the sum of its accounts'."""
 
     collection: ClassVar[str] = "risk_books"
     owner: ClassVar[str] = "cerebro"
 
-    account_id: Ident
+    account_id: Ident  # its own: the first that was heard of; what does not name its account is there
     currency: str
     cash: Number = Decimal(0)
     equity: Number = Decimal(0)
@@ -214,11 +229,12 @@ class RiskBook(Document):
     trading_day: TradingDay = TradingDay.UTC
     day_start_equity: Number = Decimal(0)
     high_water: Number = Decimal(0)
-    account_version: int = 0
-    marked_ms: UtcMs = 0  # of the account's last update; 0 where it is not known
+    account_version: int = 0  # of several accounts the sum
+    marked_ms: UtcMs = 0  # of the last update, of several accounts the oldest with a position; 0: not known
     margin_called: bool = False  # as of that update: somebody was told
     positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
     reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
+    accounts: dict[Ident, AccountFunds] = Field(default_factory=dict)  # all that were heard of
 
 
 class Waiting(Model):

@@ -48,11 +48,11 @@ def apply_decision(stances: Stances, decision: Decision) -> Stances:
     """A refused signal is at its end; an accepted one is on its way until its order ends."""
     key = holding_key(decision.portfolio_id, decision.strategy_id)
     holding = stances.holdings.get(key, Holding())
-    ended = all(intent in holding.orders and holding.orders[intent].ended for intent in decision.intent_ids)
-    if decision.verdict is Verdict.REFUSED or ended:
+    left = tuple(intent for intent in decision.intent_ids if not holding.orders.get(intent, SeenOrder()).ended)
+    if decision.verdict is Verdict.REFUSED or not left:
         pending = _without(holding.pending, decision.signal_id)
     else:
-        item = Pending(exit=decision.purpose is not Purpose.ENTRY, since_ms=decision.ts_event_ms)
+        item = Pending(exit=decision.purpose is not Purpose.ENTRY, since_ms=decision.ts_event_ms, intents=left)
         pending = {**holding.pending, decision.signal_id: item}
     if pending == holding.pending:
         return stances
@@ -72,7 +72,7 @@ def apply_report(stances: Stances, report: OrderReport, instrument: Instrument) 
     for fill in fresh.values():
         holding = _filled(holding, intent, fill, instrument)
     seen = SeenOrder(trade_ids=(*seen.trade_ids, *fresh), ended=seen.ended or report.state.terminal)
-    pending = _without(holding.pending, intent.signal_id) if seen.ended else holding.pending
+    pending = _ended(holding.pending, intent) if seen.ended else holding.pending
     update = {"orders": _remember(holding.orders, intent.intent_id, seen), "pending": pending}
     return with_holding(stances, key, holding.model_copy(update=update))
 
@@ -153,6 +153,15 @@ def _fee(fill: Fill, instrument: Instrument) -> Decimal:
     if fill.fee_currency == instrument.quote:
         return fill.fee
     return fill.fee * fill.price if fill.fee_currency == instrument.base else Decimal(0)
+
+
+def _ended(pending: dict[str, Pending], intent: OrderIntent) -> dict[str, Pending]:
+    """A signal is at its end when all of its orders are."""
+    item = pending.get(intent.signal_id)
+    left = tuple(name for name in item.intents if name != intent.intent_id) if item else ()
+    if item is None or not left:
+        return _without(pending, intent.signal_id)
+    return {**pending, intent.signal_id: item.model_copy(update={"intents": left})}
 
 
 # --- small things ------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from fluxfloor.contracts.base import Ident, NonNegative, Number
 from fluxfloor.contracts.days import TradingDay
 from fluxfloor.contracts.instruments import TIMEFRAME_MS
 from fluxfloor.contracts.paper import Criteria
-from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits
+from fluxfloor.contracts.policy import PRESETS, STANDARD, Limits, Route
 from fluxfloor.errors import Misconfigured
 
 PREFIX = "FLUXFLOOR__"
@@ -163,12 +163,34 @@ class VersionSettings(Section):
 
 class PortfolioSettings(Section):
     preset: str = "kraken-mvp"
-    account: Ident = "paper-main"
+    account: Ident = "paper-main"  # the first of its accounts
+    accounts: tuple[Ident, ...] = ()  # all of them, in the order of preference; empty: only that one
+    route: Route = "primary"
     day: TradingDay = TradingDay.UTC  # what its daily loss is counted by
     limits: dict[str, Any] = Field(default_factory=dict)  # overrides of the preset, by name
     versions: dict[Ident, VersionSettings] = Field(default_factory=dict)
     shadow: str = ""  # the version that decides beside the live one from the start
     allocation: dict[str, Any] | None = None  # how strategies share the equity; left out: they share no budget
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_account(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("accounts") and "account" not in values:
+            return {**values, "account": values["accounts"][0]}
+        return values
+
+    @model_validator(mode="after")
+    def _ordered_accounts(self) -> Self:
+        if self.accounts and self.accounts[0] != self.account:
+            raise ValueError(f"accounts must begin with account, which is {self.account!r}")
+        if len(set(self.accounts)) < len(self.accounts):
+            raise ValueError("accounts names one twice")
+        return self
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """All accounts that its orders may go to, the first first."""
+        return self.accounts or (self.account,)
 
     @model_validator(mode="after")
     def _valid_limits(self) -> Self:
@@ -337,13 +359,26 @@ class Settings(Section):
                 f"regimes: hmm_fit_bars and hmm_refit_bars need a market.window_bars of at least {looks_back}"
             )
         for name, portfolio in self.portfolios.items():
-            if portfolio.account not in self.accounts:
-                raise ValueError(f"portfolios.{name}.account: {portfolio.account!r} is not in [accounts]")
+            self._accounts_of(name, portfolio)
         for section, named in (("strategies", self.strategies), ("senders", self.senders)):
             for name, item in named.items():
                 if item.portfolio not in self.portfolios:
                     raise ValueError(f"{section}.{name}.portfolio: {item.portfolio!r} is not in [portfolios]")
         return self
+
+    def _accounts_of(self, name: str, portfolio: PortfolioSettings) -> None:
+        """They are there; several are its own, in one currency, and all at paper or none."""
+        where = f"portfolios.{name}.account{'s' if portfolio.accounts else ''}"
+        for account in portfolio.traded:
+            if account not in self.accounts:
+                raise ValueError(f"{where}: {account!r} is not in [accounts]")
+            if portfolio.accounts and self.accounts[account].portfolio != name:
+                raise ValueError(f"{where}: accounts.{account}.portfolio says {self.accounts[account].portfolio!r}")
+        own = [self.accounts[account] for account in portfolio.traded]
+        if len({account.currency for account in own}) > 1:
+            raise ValueError(f"{where}: all must be in one currency")
+        if len({account.venue == "paper" for account in own}) > 1:
+            raise ValueError(f"{where}: paper accounts can't stand beside others")
 
     @model_validator(mode="after")
     def _accounts_fit_the_mode(self) -> Self:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.ids import digest
-from fluxfloor.contracts.policy import STANDARD, Policy, PolicyVersion
+from fluxfloor.contracts.policy import STANDARD, Policy, PolicyVersion, TradingAccount
 from fluxfloor.contracts.state import Sender
 from fluxfloor.ports import Query
 from fluxfloor.webapi import audit
@@ -37,15 +37,24 @@ def _policy(settings: Settings, name: str) -> Policy:
     limits, currency = portfolio.resolved(), settings.accounts[portfolio.account].currency
     versions = portfolio.resolved_versions()
     others = [f"{name} {found.model_dump_json()}" for name, found in versions.items()]
-    shared_by = portfolio.shared_by()
+    shared_by, several = portfolio.shared_by(), _several(settings, portfolio.traded)
     return Policy(
         id=name, preset=portfolio.preset, account_id=portfolio.account, currency=currency, limits=limits,
-        versions=versions, shadow=portfolio.shadow or None, allocation=shared_by,
+        versions=versions, shadow=portfolio.shadow or None, allocation=shared_by, accounts=several,
+        route=portfolio.route,
         settings_digest=digest(
             "policy", portfolio.preset, portfolio.account, currency, limits.model_dump_json(), *others,
             portfolio.shadow, *([shared_by.model_dump_json()] if shared_by else ()),
+            *([portfolio.route, *(item.model_dump_json() for item in several)] if several else ()),
         ),
     )  # fmt: skip
+
+
+def _several(settings: Settings, names: tuple[str, ...]) -> tuple[TradingAccount, ...]:
+    """Where there is only one, nothing is to be chosen."""
+    if len(names) == 1:
+        return ()
+    return tuple(TradingAccount(account_id=name, venue=settings.accounts[name].venue) for name in names)
 
 
 def _as_chosen(wanted: Policy, kept: Policy | None) -> Policy:
