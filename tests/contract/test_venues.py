@@ -313,6 +313,7 @@ def test_a_server_error_is_unknown_whether_or_not_it_acted(room: VenueRoom, at: 
         with pytest.raises(OutcomeUnknown):
             at.place(an_id(number))
     assert at.find(an_id(1)) is None
+    at.later(30_000)  # the budget of looks fills again
     assert at.found(an_id(2)).state is OrderState.FILLED
 
 
@@ -351,10 +352,12 @@ def test_a_throttled_read_says_so_and_is_not_repeated_at_once(room: VenueRoom, a
 
 def test_reads_are_tried_again_after_one_two_and_four_seconds(room: VenueRoom, at: Door) -> None:
     at.find(an_id(1))
+    at.later(60_000)
     room.slept_s.clear()
     room.fault(FaultKind.LOST, "open_orders", "order", count=3)
     assert at.find(an_id(1)) is None
     assert room.slept_s == [1.0, 2.0, 4.0]
+    at.later(60_000)
     room.fault(FaultKind.LOST, "open_orders", "order", count=4)
     with pytest.raises(RetryLater):
         at.find(an_id(1))
