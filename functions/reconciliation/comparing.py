@@ -22,6 +22,7 @@ from fluxfloor.ports import VenueBooks, VenueOrder
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
+from functions.reconciliation.clocks import compare_clocks
 from functions.reconciliation.differing import Looked, agree, differ
 from functions.reconciliation.knowing import known, orders_at_work
 from functions.reconciliation.pricing import instruments, rates_of
@@ -72,6 +73,7 @@ def _each(context: Context, accounts: Iterable[str]) -> None:
     for account_id in accounts:
         try:
             compare(context, account_id)
+            compare_clocks(context, account_id)
         except FloorError as problem:
             log.warning("not compared: %s", problem, extra={"stage": context.stage, "account": account_id})
             problems.append(problem)

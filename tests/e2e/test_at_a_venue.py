@@ -162,6 +162,22 @@ def test_a_position_is_entered_and_left_and_nothing_stays_behind(tmp_path: Path)
         assert not room.desk.venue.accounts["main"].open
 
 
+def test_a_venue_whose_clock_is_off_trades_on_and_a_person_is_told_once(tmp_path: Path) -> None:
+    with at_venue(tmp_path) as room:
+        room.desk.venue.skew_ms = -5_000
+        room.later(300)
+        room.send(id="s1", action="buy", stop_loss="50000")
+        room.later(90)
+        assert room.reconcile().mismatches == 0
+        assert room.at_venue["BTC"] > 0
+        room.reconcile()
+        facts = [fact["data"] for row in audit.rows(room.floor.store, "journal") for fact in row["facts"]]
+        told = [fact["message"] for fact in facts if fact.get("kind") == "clock_off"]
+        assert len(told) == 1
+        assert "kraken's clock is" in told[0]
+        assert "behind this machine's" in told[0]
+
+
 def test_without_the_key_that_trades_nothing_is_placed_and_the_books_are_read(tmp_path: Path) -> None:
     with at_venue(tmp_path, secrets=("venue-query-main",)) as room:
         assert room.reconcile().balances == {"USDT": D(10_000)}
