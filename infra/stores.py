@@ -155,6 +155,7 @@ def _lifecycle() -> Iterator[gcp.storage.BucketLifecycleRuleArgs]:
     ledger, a simulation played again from the bars; what was overwritten or deleted can be had back for a week."""
     yield _rule("SetStorageClass", storage_class="NEARLINE", age=90, matches_prefixes=["candles/"])
     yield _rule("SetStorageClass", storage_class="COLDLINE", age=365, matches_prefixes=["candles/"])
+    yield _rule("SetStorageClass", storage_class="NEARLINE", age=365, matches_prefixes=["trades/"])
     yield _rule("Delete", age=90, matches_prefixes=["exports/"])
     yield _rule("Delete", age=90, matches_prefixes=["simulations/"])
     yield _rule("Delete", days_since_noncurrent_time=7, with_state="ARCHIVED")

@@ -32,7 +32,7 @@ from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers, gather, shown
+from functions.api import answers, gather, old_trades, shown
 
 if TYPE_CHECKING:
     from fluxfloor.runtime.context import Context
@@ -95,8 +95,8 @@ def equity(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> ans
 
 
 def trades(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> answers.Trades:
-    where = {"account_id": _account(context, asked.query)}
-    items, cursor = _page(context, TradeRow, asked.query, where, order_by="exit_ms")
+    """From the store, and what has grown old from its files."""
+    items, cursor = old_trades.page(context, _account(context, asked.query), asked.query)
     return answers.Trades(items=items, next_cursor=cursor)
 
 

@@ -4,18 +4,20 @@ record says where the files are. A crash anywhere is resumed by the redelivery o
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.events import ExportCompleted, ExportKind, ExportRequested, ScheduleTicked
 from fluxfloor.contracts.facts import Fact
-from fluxfloor.contracts.state import Account
+from fluxfloor.contracts.state import Account, TradeRow
 from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.errors import RetryLater
 from fluxfloor.ports import Query, Snapshot, Store
-from fluxfloor.reporting import BY_SCHEDULE, exports
+from fluxfloor.reporting import BY_SCHEDULE, exports, trade_files
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
@@ -95,7 +97,7 @@ def _make_or_log(context: Context, record: ExportRecord) -> None:
 def _make(context: Context, record: ExportRecord) -> None:
     files = exports.Files(record)
     try:
-        for page in pages(context.ports.store, record):
+        for page in whole(context, record):
             files.add(page)
     except exports.TooManyRows as problem:
         _finish(context, record, failed=str(problem))
@@ -105,6 +107,33 @@ def _make(context: Context, record: ExportRecord) -> None:
         names[format] = exports.blob_name(record, format)
         context.ports.blobs.put(names[format], data, exports.CONTENT_TYPES[format])
     _finish(context, record, names, files.count)
+
+
+def whole(context: Context, record: ExportRecord) -> Iterator[Sequence[Document]]:
+    """Pages of the range. Trades that have grown old are in files; one that is in both places is told once."""
+    hot = pages(context.ports.store, record)
+    if record.kind is not ExportKind.TRADES:
+        return hot
+    old = trade_files.between(context.ports.blobs, record.account_id, record.from_ms, record.to_ms)
+    return _paged(_once(heapq.merge(old, _rows(hot), key=trade_files.order)))
+
+
+def _rows(hot: Iterator[list[Document]]) -> Iterator[TradeRow]:
+    for page in hot:
+        yield from (row for row in page if isinstance(row, TradeRow))
+
+
+def _once(rows: Iterator[TradeRow]) -> Iterator[TradeRow]:
+    last = ""
+    for row in rows:
+        if row.id != last:
+            yield row
+        last = row.id
+
+
+def _paged(rows: Iterator[TradeRow]) -> Iterator[list[TradeRow]]:
+    while page := list(islice(rows, PAGE_ROWS)):
+        yield page
 
 
 def pages(store: Store, record: ExportRecord) -> Iterator[list[Document]]:

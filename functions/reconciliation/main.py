@@ -6,7 +6,7 @@ from fluxfloor.contracts.events import AdjustmentConfirmed, CandleClosed, Execut
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.reconciliation import booking, comparing, differing
+from functions.reconciliation import archiving, booking, comparing, differing
 
 stage = Stage("reconciliation")
 
@@ -15,6 +15,7 @@ stage.on(CandleClosed)(booking.mark)
 stage.on(AdjustmentConfirmed, then=comparing.after_confirmation)(differing.confirm)
 
 stage.job("sweep")(lambda context, _: comparing.compare_all(context))
+stage.job("daily")(archiving.archive)
 stage.job("watch")(lambda context, _: comparing.watch(context))
 
 main = serve(stage)

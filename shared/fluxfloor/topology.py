@@ -226,8 +226,10 @@ STAGES: dict[str, StageSpec] = {
             schedules=(
                 _sweep(15, "compares every account with its venue"),
                 Schedule("watch", 1, "compares those at venues where an order or a position is open"),
+                Schedule("daily", 1440, "moves trades older than 30 days to files"),
             ),
             uses_venue=True,
+            blobs_written=("trades/",),
             secrets=("venue-query-*",),
             timeout_s=120,
         ),
@@ -263,7 +265,7 @@ STAGES: dict[str, StageSpec] = {
             ),
             schedules=(_sweep(15),),
             public=True,
-            blobs_read=("exports/", "simulations/"),
+            blobs_read=("exports/", "simulations/", "trades/"),
             signs_links=True,
             secrets=("api-*", "alerts-telegram"),  # and the bot's token: commands are answered
             databases=("mode", "edge"),
@@ -299,6 +301,7 @@ STAGES: dict[str, StageSpec] = {
                 Schedule("daily", 1440, "asks for yesterday's"),
                 _sweep(15, "writes what was asked for and not made"),
             ),
+            blobs_read=("trades/",),
             blobs_written=("exports/",),
             memory_mb=1024,
             concurrency=1,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from fluxfloor.contracts.books import Adjustment
-from fluxfloor.contracts.events import ExecutionReported
+from fluxfloor.contracts.events import ExecutionReported, TradeClosed
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.orders import OrderState, Side
-from fluxfloor.contracts.state import Account
+from fluxfloor.contracts.state import Account, TradeRow
 from fluxfloor.local import audit
 from fluxfloor.ports import Commit, Delivery, Ref
 from fluxfloor.runtime.runner import Outcome
@@ -134,3 +134,38 @@ def test_how_orders_are_carried_out_is_told_by_strategy_and_by_venue_and_of_each
     one = house.get("/v1/orders/in/quality").json
     assert (one["cost_bps"], one["first_fill_ms"] - one["requested_ms"]) == ("10", 250)
     assert house.get("/v1/orders/none/quality").status == 404
+
+
+# --- old trades --------------------------------------------------------------------------------------------------
+
+
+def closed(number: int, exit_ms: int) -> TradeRow:
+    trade = TradeClosed(
+        trade_id=f"trade-{number:05}", account_id="paper-main", instrument_id=BTC.instrument_id, strategy_id="trend",
+        sender_id="floor", direction="LONG", quantity=d("0.001"), entry_price=d(50_000), exit_price=d(51_000),
+        entry_ms=exit_ms, exit_ms=exit_ms, fees=d(0), profit=d(number), return_fraction=d(0), entry_signal_id="s",
+        exit_signal_id="x",
+    )  # fmt: skip
+    return TradeRow(id=trade.trade_id, account_id=trade.account_id, exit_ms=exit_ms, trade=trade)
+
+
+@pytest.mark.parametrize("in_both", [False, True])
+def test_pages_of_trades_go_on_into_the_files_and_miss_and_repeat_none(house, monkeypatch, in_both):
+    """Several share a time, over the border too; while they are moved they stand in both places."""
+    rows = [closed(number, NOW_MS - (number // 3) * 5 * DAY_MS) for number in range(60)]
+    house.put(*rows)
+    if in_both:
+        monkeypatch.setattr("functions.reconciliation.archiving._take_out", lambda *_: None)
+        monkeypatch.setattr("functions.reconciliation.archiving.MOST_PAGES", 1)
+    house.floor.tick("reconciliation", "daily")
+    assert len(audit.rows(house.floor.store, "trades")) == (60 if in_both else 21)
+    seen, cursor = [], ""
+    while True:
+        page = house.get(f"/v1/trades?limit=7{cursor}").json
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert sorted(seen) == sorted(row.id for row in rows)
+    times = {row.id: row.exit_ms for row in rows}
+    assert [times[name] for name in seen] == sorted(times.values(), reverse=True)

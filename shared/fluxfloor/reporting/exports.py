@@ -12,6 +12,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -70,6 +71,11 @@ def _point(name: str, kind: Kind, field: str = "") -> Column:
     return Column(name, kind, lambda row: getattr(row, field or name))
 
 
+def _worth(row: Any, value: Decimal | None, plain: Decimal) -> Decimal:
+    """In the account's currency. What nothing values is 0 here, and `valued` says that it is no amount."""
+    return (plain if value is None else value) if row.trade.valued else Decimal(0)
+
+
 # Columns are only ever appended: a reader may go by their place.
 TABLES: dict[ExportKind, Table] = {
     ExportKind.TRADES: Table(
@@ -93,6 +99,9 @@ TABLES: dict[ExportKind, Table] = {
             _trade("entry_signal_id", Kind.TEXT),
             _trade("exit_signal_id", Kind.TEXT),
             _trade("tag", Kind.TEXT),
+            Column("value", Kind.NUMBER, lambda row: _worth(row, row.trade.value, row.trade.profit)),
+            Column("fees_value", Kind.NUMBER, lambda row: _worth(row, row.trade.fees_value, row.trade.fees)),
+            Column("valued", Kind.TEXT, lambda row: str(row.trade.valued).lower()),
         ),
     ),
     ExportKind.EQUITY: Table(

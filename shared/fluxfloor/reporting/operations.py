@@ -167,6 +167,7 @@ def _job(stage: StageSpec, job: str) -> OperationCounts:
         "dashboard/health": OperationCounts(steps=1, reads=len(STAGES) + 10, writes=5, rounds=3),
         "exports/daily": OperationCounts(reads=200, blob_writes=4, cpu_ms=200, rounds=8),
         "allocation/days": OperationCounts(steps=1, reads=10, writes=6, cpu_ms=20, rounds=6),
+        "reconciliation/daily": OperationCounts(steps=1, reads=10, writes=8, blob_reads=6, blob_writes=2, rounds=10),
         "reconciliation/sweep": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
     }
     return run + more.get(f"{stage.name}/{job}", OperationCounts())

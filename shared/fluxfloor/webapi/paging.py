@@ -37,23 +37,25 @@ class Slice:
 def read_page(store: Store, query: Query, asked: Paged) -> Slice:
     """One page of a query that is ordered by a time, descending. Rows of one and the same millisecond are counted
     through, because a cursor by time alone would lose or repeat them."""
-    from_ms, skip = _position(asked.cursor)
+    from_ms, skip = position_of(asked.cursor)
     where = query.where if from_ms is None else (*query.where, (query.order_by, "<=", from_ms))
     wanted = asked.limit + skip + 1
     found = store.query(Query(query.collection, where, query.order_by, True, wanted, query.database))
     rows = found[skip : skip + asked.limit]
     more = len(found) > skip + asked.limit
-    return Slice(rows, _cursor(rows, query.order_by, from_ms, skip) if more and rows else None)
+    times = [int((row.data or {})[query.order_by]) for row in rows]
+    return Slice(rows, cursor_of(times, from_ms, skip) if more and rows else None)
 
 
-def _position(cursor: str | None) -> tuple[int | None, int]:
+def position_of(cursor: str | None) -> tuple[int | None, int]:
+    """From which time on, and past how many of its rows."""
     if cursor is None:
         return None, 0
     at_ms, skip = cursor.split(".")
     return int(at_ms), int(skip)
 
 
-def _cursor(rows: Sequence[Snapshot], field: str, from_ms: int | None, skip: int) -> str:
-    last_ms = int((rows[-1].data or {})[field])
-    at_last = sum(1 for row in rows if (row.data or {})[field] == last_ms)
-    return f"{last_ms}.{at_last + (skip if last_ms == from_ms else 0)}"
+def cursor_of(times: Sequence[int], from_ms: int | None, skip: int) -> str:
+    """Where the page after this one begins; `times` are those of its rows."""
+    at_last = times.count(times[-1])
+    return f"{times[-1]}.{at_last + (skip if times[-1] == from_ms else 0)}"

@@ -40,9 +40,9 @@ def test_trades_are_written_as_published() -> None:
     made_files = made(ExportKind.TRADES, [trade(1, tag="a, b", profit="-12.50")])
     assert made_files["csv"].decode() == (
         "trade_id,account_id,strategy_id,sender_id,instrument_id,direction,quantity,entry_time,entry_price,exit_time,"
-        "exit_price,fees,profit,return_fraction,entry_signal_id,exit_signal_id,tag\r\n"
+        "exit_price,fees,profit,return_fraction,entry_signal_id,exit_signal_id,tag,value,fees_value,valued\r\n"
         "t1,paper-main,trend,floor,kraken:BTC/USDT,LONG,0.012,2026-09-21T12:13:20.000Z,64210.1,"
-        '2026-09-21T14:13:20.001Z,64300,4.01,-12.5,-0.0162,s-in,s-out,"a, b"\r\n'
+        '2026-09-21T14:13:20.001Z,64300,4.01,-12.5,-0.0162,s-in,s-out,"a, b",-12.5,4.01,true\r\n'
     )
 
 

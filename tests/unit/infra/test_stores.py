@@ -108,7 +108,7 @@ def test_what_expires_expires_in_both_databases_and_its_expiry_is_not_indexed(pa
 def test_blobs_are_read_or_written_by_prefix_and_each_prefix_is_written_by_one_stage():
     written = [prefix for stage in STAGES.values() for prefix in stage.blobs_written]
     read = {prefix for stage in STAGES.values() for prefix in stage.blobs_read}
-    assert sorted(written) == ["candles/", "exports/", "simulations/"]
+    assert sorted(written) == ["candles/", "exports/", "simulations/", "trades/"]
     assert read <= set(written)
     assert not any(set(stage.blobs_read) & set(stage.blobs_written) for stage in STAGES.values())
 
