@@ -46,10 +46,17 @@ def send(context: Context, order: Order) -> str:
 
     taken = context.step(cause(context, order, "submit"), decide)
     current = context.read(Order.key(order.id))
-    if taken.fresh and current is not None and current.state is OrderState.SUBMITTING:
+    if taken.fresh and _still(current, order):
+        assert current is not None
         venue = context.ports.venue(order.intent.account_id)
         record(context, current, _placed(venue, current, rules, capabilities, context), rules)
     return in_the_way[0] if in_the_way else ""
+
+
+def _still(current: Order | None, order: Order) -> bool:
+    """Is it this very placement that is about to leave? Whoever was held up since his commit may find that it was given
+    up meanwhile, and that another one, which is somebody else's to send, is on its way."""
+    return current is not None and current.state is OrderState.SUBMITTING and current.attempt == order.attempt
 
 
 def _quote(context: Context, order: Order, rules: Instrument) -> Quote | None:
@@ -69,8 +76,10 @@ def _submit(
     entering = seen.intent.purpose is Purpose.ENTRY
     halt_keys = [Halt.key(FLOOR), Halt.key(seen.intent.portfolio_id)] if entering else []
     order, slot, *halts = work.read_all([Order.key(seen.id), Slot.key(slots.slot_id(seen.intent)), *halt_keys])
-    if order is None or order.state is not OrderState.REQUESTED:
+    if order is None or order.state is not OrderState.REQUESTED or order.attempt != seen.attempt:
         return ()
+    if slot is not None and not entering and not order.intent.protects:
+        slot = slots.joined(slot, order)
     forbidden, late = _forbidden(work, halts) if entering else "", lifecycle.too_late(order, work.now_ms)
     if forbidden:
         _end(work, order, slot, rules, OrderState.CANCELLED, forbidden)
@@ -99,6 +108,8 @@ def _forbidden(work: Work, halts: list[Halt | None]) -> str:
 def _follow_plan(
     work: Work, order: Order, slot: Slot | None, capabilities: Capabilities, rules: Instrument, quote: Quote | None
 ) -> None:  # fmt: skip
+    if slot is not None:
+        work.write(slot)
     most = slots.closable(slot, order) if slot is not None else None
     following = plans.next_placement(order, rules, quote, most, work.now_ms)
     if isinstance(following, plans.Over) and slot is not None and dust.is_dust(order, slot, rules):
@@ -123,6 +134,7 @@ def _end(
 def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[str, ...]:
     """The protective order is taken back first, and its end sends this one on. One that has not left yet ends here."""
     (guard,) = work.read(Order.key(slot.guard))
+    work.write(slot)
     waiting, again_ms = order, work.now_ms + FIRST_LOOK_MS
     if guard is None or guard.state.terminal:
         work.write(slots.unguarded(slot, work.now_ms))

@@ -75,6 +75,11 @@ def leaves(slot: Slot, intent_id: str, lots: int) -> Slot:
     return _settled(slot.model_copy(update={"leaving": {**slot.leaving, intent_id: lots}}))
 
 
+def joined(slot: Slot, exiting: Order) -> Slot:
+    """With the exit among those that are leaving, where it came before anything was known of what it leaves."""
+    return slot if exiting.id in slot.leaving else leaves(slot, exiting.id, exiting.left)
+
+
 def left(slot: Slot, order: Order, now_ms: int) -> Slot:
     """An exit or the protective order is at its end."""
     leaving = {name: lots for name, lots in slot.leaving.items() if name != order.id}

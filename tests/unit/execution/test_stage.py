@@ -14,6 +14,7 @@ from fluxfloor.execution.lifecycle import LEASE_MS, STALE_ENTRY_MS
 from fluxfloor.ports import Query
 from fluxfloor.runtime.runner import Outcome
 
+from functions.execution import sending
 from tests.support.desk import AT_MS, fill, intent
 from tests.support.execution_room import ExecutionRoom, Moody
 
@@ -95,6 +96,31 @@ def test_a_sender_that_dies_leaves_the_order_to_whoever_looks_next(room, mood):
     assert len(room.venue.placed) == 1, "a redelivery must look, not send"
     room.later(LEASE_MS + 60_000)
     assert state(room) is (S.FILLED if mood == "killed after" else S.EXPIRED)
+
+
+def test_a_sender_that_was_held_up_sends_no_placement_that_is_somebody_elses(room, monkeypatch):
+    """It has committed the first attempt, and wakes when the second is on its way: sent by one who has died since."""
+    buy_first(room)
+    real = sending.Context.step
+    woken: list[str] = []
+
+    def held_up(self, fact, decide, also=()):
+        taken = real(self, fact, decide, also)
+        order = room.order("out")
+        if not woken and order is not None and order.state is S.SUBMITTING:
+            woken.append("once")
+            room.later(35_000)
+            room.venue.mood = "killed after"
+            room.later(6_000)
+            assert (room.order("out").state, room.order("out").attempt) == (S.SUBMITTING, 2)
+        return taken
+
+    monkeypatch.setattr(sending.Context, "step", held_up)
+    room.ask(intent("out", Side.SELL))
+    room.later(120_000)
+    sent = [placement.client_order_id for placement in room.venue.placed]
+    assert len(sent) == len(set(sent)) == 2
+    assert room.order("out").state is S.FILLED
 
 
 def test_an_id_that_was_used_before_is_an_order_of_ours_and_is_looked_up(room):
