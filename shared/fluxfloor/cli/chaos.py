@@ -28,6 +28,7 @@ def chaos(
     history: Annotated[bool, typer.Option("--history", help="With --seed: all that happened, line by line.")] = False,
     webhooks: Annotated[str, typer.Option(help='With --seed: only these of its webhooks, "0,4" or "none".')] = "",
     people: Annotated[str, typer.Option(help="With --seed: only these acts of people.")] = "",
+    outages: Annotated[str, typer.Option(help="With --seed: only these of its outages.")] = "",
     strikes: Annotated[str, typer.Option(help='With --seed: only these of its faults, "crash:12,stall:3".')] = "",
     crash_points: Annotated[
         bool, typer.Option("--crash-points", help="Kill a handler at every boundary of every short story.")
@@ -48,7 +49,7 @@ def chaos(
     elif crash_points:
         _crash_points(jobs, as_json)
     elif seed is not None:
-        _one(seed, webhooks, people, strikes, history, out, as_json)
+        _one(_how(seed, webhooks, people, outages, strikes), history, out, as_json)
     else:
         _range(_seeds(seeds), jobs, resume, out, as_json)
 
@@ -68,7 +69,7 @@ def _seeds(text: str) -> range:
 
 
 def _range(seeds: range, jobs: int, resume: Path | None, out: Path | None, as_json: bool) -> None:
-    from fluxfloor.local.chaos import campaign, progress
+    from fluxfloor.local.chaos import campaign, progress, rules
 
     code, finished = campaign.code_version(), list[Any]()
     earlier = [chunk for chunk in progress.load(resume) if chunk.code == code] if resume else []
@@ -87,6 +88,7 @@ def _range(seeds: range, jobs: int, resume: Path | None, out: Path | None, as_js
     told = {**progress.summed(finished), "wall_s": round(wall_s, 1), "jobs": jobs, "code": code}
     told["skipped"] = len(seeds) - sum(end - first for first, end in todo)
     told["interrupted"] = not whole
+    told["invariants"] = rules.counted(text for broken in told["violations"] for text in broken["broke"])
     told["violations"] = [_shrunk(broken, out, as_json) for broken in told["violations"]]
     _tell(told, as_json)
     if told["violations"]:
@@ -115,13 +117,10 @@ def _shrunk(broken: dict[str, Any], out: Path | None, as_json: bool) -> dict[str
 # --- one seed ----------------------------------------------------------------------------------------------------
 
 
-def _one(
-    seed: int, webhooks: str, people: str, strikes: str, history: bool, out: Path | None, as_json: bool
-) -> None:  # fmt: skip
-    from fluxfloor.local.chaos import campaign, playing
+def _one(how: Play, history: bool, out: Path | None, as_json: bool) -> None:
+    from fluxfloor.local.chaos import campaign, playing, rules
 
     campaign.warm()
-    how = _how(seed, webhooks, people, strikes)
     started = time.process_time()
     found = playing.play(how)
     cpu_s = time.process_time() - started
@@ -130,27 +129,26 @@ def _one(
     if not as_json:
         _print_result(found, None if history else 0)
     told = {
-        "seed": seed, "seeds": 1, "steps": found.steps, "handled": found.handled, "faults": found.faults,
-        "strikes": found.struck, "violations": found.violations, "cpu_s": round(cpu_s, 3),
-        **({"history": found.history} if history and as_json else {}),
+        "seed": how.seed, "seeds": 1, "steps": found.steps, "handled": found.handled, "faults": found.faults,
+        "strikes": found.struck, "violations": found.violations, "invariants": rules.counted(found.violations),
+        "cpu_s": round(cpu_s, 3), **({"history": found.history} if history and as_json else {}),
     }  # fmt: skip
     _tell(told, as_json)
     if found.violations:
         raise typer.Exit(1)
 
 
-def _how(seed: int, webhooks: str, people: str, strikes: str) -> Play:
-    from fluxfloor.local.chaos import scenario
+def _how(seed: int, webhooks: str, people: str, outages: str, strikes: str) -> Play:
     from fluxfloor.local.chaos.play import Only, Play
-    from fluxfloor.local.chaos.playing import play
+    from fluxfloor.local.chaos.playing import play, story_of
 
-    if not (webhooks or people or strikes):
+    if not (webhooks or people or outages or strikes):
         return Play(seed)
-    given = scenario.drawn(seed)
+    given = story_of(Play(seed))
     struck = _listed(strikes) if strikes else play(Play(seed)).struck
     only = Only(
         frozenset(struck), _numbers(webhooks, len(given.webhooks), "--webhooks"),
-        _numbers(people, len(given.people), "--people"),
+        _numbers(people, len(given.people), "--people"), _numbers(outages, len(given.outages), "--outages"),
     )  # fmt: skip
     return Play(seed, only=only)
 

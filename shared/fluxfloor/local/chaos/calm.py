@@ -43,7 +43,7 @@ def settle(simulation: Simulation) -> int:
         clock.advance_to(clock.now_ms() + MINUTE_MS)
         before = handled
         handled += _round(simulation)
-        quiet = quiet + 1 if handled == before + len(JOBS) and not simulation.witness.open_orders else 0
+        quiet = quiet + 1 if handled == before + len(JOBS) and not simulation.in_doubt() else 0
         if quiet == QUIET_ROUNDS and not floor.undelivered():
             break
     return handled
@@ -54,6 +54,7 @@ def _round(simulation: Simulation) -> int:
     simulation.witness.trade(simulation.exchange)
     for stage, job in JOBS:
         floor.tick(stage, job)
+    simulation.witness.unknowns.swept()
     return len(JOBS) + floor.drain(until_ms=simulation.clock.now_ms())
 
 

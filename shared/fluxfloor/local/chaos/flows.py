@@ -44,7 +44,12 @@ def resting() -> scenario.Scenario:
 
 
 def _calm(given: scenario.Scenario, **more: Any) -> Play:
-    return Play(1, given=given, odds=Odds(), **{"venue": {}, "calm_min": CALM_MIN, **more})
+    return Play(
+        1,
+        given=given,
+        odds=Odds(),
+        **{"venue": {}, "calm_min": CALM_MIN, "limits": {}, "stops": "floor", "two": False, **more},
+    )
 
 
 WINDOWED = {"joint_window_takes": "all"}
@@ -59,4 +64,5 @@ FLOWS: dict[str, Play] = {
         round_trip(), venue={"read_lag_ms": 40_000}, surely=frozenset({"venue_timeout_after:1", "venue_hides:1"})
     ),
     "one call at a time": _calm(round_trip(), venue={"single_flight": True}),
+    "stop at the venue": _calm(round_trip(), stops="venue"),
 }

@@ -1,4 +1,8 @@
-"""What must hold once the faults have stopped and everything has had its time. Each check returns what broke it."""
+"""What must hold once the faults have stopped and everything has had its time. Each check returns what broke it.
+
+The nine invariants stand in `rules.py`. Those that must hold at every moment are the witness's; here are the parts of
+them that can be told at the end, from the store, the journal and the venue's own records.
+"""
 
 from __future__ import annotations
 
@@ -7,122 +11,165 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from fluxfloor.accounts.ledger import VENUE, balanced, sums
-from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
+from fluxfloor.accounts.ledger import VENUE, sums
 from fluxfloor.contracts.events import EVENTS
 from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.journal import claim_id
-from fluxfloor.contracts.orders import DUST, OrderState
+from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.state import Account, LedgerEntry, Order, RiskBook, Stances
-from fluxfloor.local.chaos.scenario import INSTRUMENT
+from fluxfloor.local import audit
+from fluxfloor.local.chaos.records import Records, Traded
+from fluxfloor.local.chaos.rules import broken
 from fluxfloor.local.floor import Floor
-from fluxfloor.ports import Query
 
-ALL = 10_000_000
 Journal = list[dict[str, Any]]
+Rules = dict[str, Instrument]
+AT_NO_VENUE = "dust:"  # such fills hand a rest over from one strategy to another
+ZERO = Decimal(0)
 
 
-def check(floor: Floor, answered: dict[str, set[str]]) -> list[str]:
+def check(floor: Floor, answered: dict[str, set[str]], venue: Records, rules: Rules) -> list[str]:
     """Empty when all hold. `answered` has the event ids that each webhook was answered 200 with, by its mark."""
-    orders = [Order.decode(row) for row in _rows(floor, "orders")]
-    placed = [PaperOrder.decode(row) for row in _rows(floor, "paper_orders")]
-    fills = [PaperFill.decode(row) for row in _rows(floor, "paper_fills")]
-    entries = [LedgerEntry.decode(row) for row in _rows(floor, "ledger")]
-    journal = _rows(floor, "journal") + _rows(floor, "journal", "edge")
+    store = floor.store
+    orders = [Order.decode(row) for row in audit.rows(store, "orders")]
+    entries = [LedgerEntry.decode(row) for row in audit.rows(store, "ledger")]
+    accounts = [Account.decode(row) for row in audit.rows(store, "accounts")]
+    books = [RiskBook.decode(row) for row in audit.rows(store, "risk_books")]
+    stances = [Stances.decode(row) for row in audit.rows(store, "stances")]
+    journal = audit.rows(store, "journal") + audit.rows(store, "journal", "edge")
     asked = left_to_a_person(journal, orders)
-    return [
-        *one_live_order_per_intent(orders, placed),
-        *fills_equal_the_venues(orders, fills),
-        *books_agree(floor, entries, fills),
-        *everybody_holds_the_same(floor),
-        *never_over_exited(fills),
-        *reservations_are_released(floor, asked),
-        *every_webhook_is_taken_once(journal, answered),
-        *one_decision_per_signal(journal),
-        *nobody_waits(floor),
-        *every_accepted_decision_has_its_order(journal, orders),
-        *every_fact_was_taken(floor, journal),
-        *orders_have_ended(orders, asked),
-        *nothing_undelivered(floor, journal),
-    ]
+    found = {
+        1: one_live_order_per_intent(orders, venue, rules),
+        2: our_fills_are_the_venues(orders, entries, venue),
+        3: (*books_add_up(accounts, entries, venue, rules), *everybody_holds_the_same(accounts, books, stances)),
+        6: reservations_are_released(books, stances, asked),
+        7: (*every_webhook_is_taken_once(journal, answered), *every_signal_ends_once(journal, orders, asked)),
+        8: orders_have_ended(orders, asked, audit.rows(store, "slots")),
+        9: (*every_fact_was_taken(floor, journal), *nothing_undelivered(floor, journal), *nobody_waits(floor)),
+    }
+    return [broken(number, text) for number, texts in found.items() for text in texts]
 
 
-def one_live_order_per_intent(orders: list[Order], placed: list[PaperOrder]) -> Iterator[str]:
-    """Also over attempts: what an earlier one did is found under its own id."""
-    by_id = {order.client_order_id: order for order in orders}
+# --- 1 -----------------------------------------------------------------------------------------------------------
+
+
+def one_live_order_per_intent(orders: list[Order], venue: Records, rules: Rules) -> Iterator[str]:
+    """Whatever its placements were, together they filled no more than it asked for. That no two live at once the
+    witness sees."""
+    owners = {name: order for order in orders for name in _names(order)}
     filled: dict[str, Decimal] = defaultdict(Decimal)
-    for item in placed:
-        order = by_id.get(item.id)
-        if order is not None:
-            filled[order.id] += sum((fill.quantity for fill in item.fills), Decimal(0))
-        elif item.fills:
-            yield f"venue order {item.id} filled, and is the current attempt of no order"
+    for fill in venue.fills:
+        order = owners.get(fill.client_order_id)
+        if order is None:
+            yield f"venue order {fill.client_order_id} filled, and is a placement of no order"
+        else:
+            filled[order.id] += fill.quantity
     for order in orders:
-        wanted = INSTRUMENT.quantity(order.intent.lots)
+        wanted = rules[order.intent.instrument_id].quantity(order.intent.lots)
         if filled[order.id] > wanted:
             yield f"intent {order.id} wanted {wanted} and filled {filled[order.id]}"
 
 
-def fills_equal_the_venues(orders: list[Order], fills: list[PaperFill]) -> Iterator[str]:
-    ours = {trade_id for order in orders for trade_id in order.fills if not trade_id.startswith(DUST)}
-    theirs = {fill.id for fill in fills}
-    if ours != theirs:
-        yield f"fills: only ours {sorted(ours - theirs)}, only the venue's {sorted(theirs - ours)}"
+def _names(order: Order) -> list[str]:
+    return [order.client_order_id, *(item.client_order_id for item in order.past), *_earlier(order)]
 
 
-def books_agree(floor: Floor, entries: list[LedgerEntry], fills: list[PaperFill]) -> Iterator[str]:
-    if not balanced(entries):
-        yield f"the ledger does not sum to zero: {sums(entries)}"
-    booked = Counter(
-        entry.reference for entry in entries if entry.kind == "fill" and not entry.reference.startswith(DUST)
-    )
-    if booked != Counter(fill.id for fill in fills):
-        yield f"the ledger holds {booked.total()} fills, the venue {len(fills)}"
-    for row in _rows(floor, "accounts"):
-        account = Account.decode(row)
-        venue = floor.ports.venue(account.id).books(0).balances
-        ledger = {currency: amount for (name, currency), amount in sums(entries).items() if name == VENUE}
-        for currency in sorted(venue.keys() | account.balances.keys() | ledger.keys()):
-            seen = [source.get(currency, Decimal(0)) for source in (venue, account.balances, ledger)]
+def _earlier(order: Order) -> list[str]:
+    """Past placements are forgotten after a while: their names follow from their numbers."""
+    from fluxfloor.contracts import ids
+
+    length = len(order.client_order_id)
+    return [
+        ids.client_order_id(order.intent.account_id, order.id, attempt, length) for attempt in range(1, order.attempt)
+    ]
+
+
+# --- 2 -----------------------------------------------------------------------------------------------------------
+
+
+def our_fills_are_the_venues(orders: list[Order], entries: list[LedgerEntry], venue: Records) -> Iterator[str]:
+    """The same trades, at the same prices, quantities and fees; in our orders and in our ledger, each once."""
+    ours = {
+        trade_id: (fill.price, fill.quantity, fill.fee)
+        for order in orders
+        for trade_id, fill in order.fills.items()
+        if not trade_id.startswith(AT_NO_VENUE)
+    }
+    theirs = {fill.trade_id: (fill.price, fill.quantity, fill.fee) for fill in venue.fills}
+    for trade_id in sorted(ours.keys() | theirs.keys()):
+        if ours.get(trade_id) != theirs.get(trade_id):
+            yield f"trade {trade_id}: we have {ours.get(trade_id)}, the venue {theirs.get(trade_id)}"
+    booked = Counter(e.reference for e in entries if e.kind == "fill" and not e.reference.startswith(AT_NO_VENUE))
+    if booked != Counter(theirs):
+        once = Counter(theirs.keys())
+        if booked != once:
+            yield f"the ledger holds fills {dict(booked - once)} too often, and lacks {sorted(once - booked)}"
+
+
+# --- 3 -----------------------------------------------------------------------------------------------------------
+
+
+def books_add_up(
+    accounts: list[Account], entries: list[LedgerEntry], venue: Records, rules: Rules
+) -> Iterator[str]:  # fmt: skip
+    """The ledger sums to zero; ledger, account and venue hold the same; a position is what its fills add up to."""
+    for account in accounts:
+        own = [entry for entry in entries if entry.account_id == account.id]
+        for (_, currency), amount in _per_currency(own).items():
+            if amount:
+                yield f"the ledger of {account.id} is {amount} {currency} off zero"
+        ledger = {currency: amount for (name, currency), amount in sums(own).items() if name == VENUE}
+        theirs = venue.balances.get(account.id, dict(account.balances))
+        for currency in sorted(theirs.keys() | account.balances.keys() | ledger.keys()):
+            seen = [source.get(currency, ZERO) for source in (theirs, account.balances, ledger)]
             if len(set(seen)) > 1:
-                yield f"{currency}: venue, account and ledger say {seen}"
-        yield from _positions_agree(account)
+                yield f"{account.id}, {currency}: venue, account and ledger say {seen}"
+        yield from _positions_add_up(account, [fill for fill in venue.fills if fill.account_id == account.id], rules)
 
 
-def _positions_agree(account: Account) -> Iterator[str]:
+def _per_currency(entries: list[LedgerEntry]) -> dict[tuple[str, str], Decimal]:
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        for posting in entry.postings:
+            found["", posting.currency] += posting.amount
+    return found
+
+
+def _positions_add_up(account: Account, fills: list[Traded], rules: Rules) -> Iterator[str]:
     for name, position in account.positions.items():
-        held = account.balances.get(INSTRUMENT.base, Decimal(0))
-        if INSTRUMENT.quantity(position.lots) != held:
-            yield f"{name}: {position.lots} lots, but {held} held"
+        base = rules[name].base
+        traded = sum((fill.moves.get(base, ZERO) for fill in fills), ZERO)
+        if rules[name].quantity(position.lots) != traded:
+            yield f"{account.id}, {name}: {position.lots} lots, and its fills add up to {traded} {base}"
         if sum(lot.lots for lot in position.open_lots) != position.lots:
-            yield f"{name}: open lots do not add up to the position"
+            yield f"{account.id}, {name}: open lots do not add up to the position"
 
 
-def everybody_holds_the_same(floor: Floor) -> Iterator[str]:
-    """Features' stances, Cerebro's book and the account, each fed by the facts alone."""
-    account = sum(p.lots for row in _rows(floor, "accounts") for p in Account.decode(row).positions.values())
-    book = _lots(p for row in _rows(floor, "risk_books") for p in RiskBook.decode(row).positions.items())
-    stances = _lots(
-        (f"{name.partition('|')[2]}|{row['id']}", holding)
-        for row in _rows(floor, "stances")
-        for name, holding in Stances.decode(row).holdings.items()
-    )
-    if book != stances:
-        yield f"Cerebro holds {book}, features {stances}"
-    if sum(book.values()) != account:
-        yield f"Cerebro holds {sum(book.values())} lots, the account {account}"
+def everybody_holds_the_same(
+    accounts: list[Account], books: list[RiskBook], stances: list[Stances]
+) -> Iterator[str]:  # fmt: skip
+    """Features' stances, Cerebro's books and the accounts, each fed by the facts alone."""
+    for account in accounts:
+        booked = _lots(item for book in books if book.account_id == account.id for item in book.positions.items())
+        told = _lots(
+            (f"{name.partition('|')[2]}|{stance.id}", holding)
+            for stance in stances
+            for name, holding in stance.holdings.items()
+            if name.partition("|")[0] == account.portfolio_id
+        )
+        held = sum(position.lots for position in account.positions.values())
+        if booked != told:
+            yield f"{account.portfolio_id}: Cerebro holds {booked}, features {told}"
+        if sum(booked.values()) != held:
+            yield f"{account.portfolio_id}: Cerebro holds {sum(booked.values())} lots, the account {held}"
 
 
 def _lots(positions: Any) -> dict[str, int]:
     return {name: position.lots for name, position in positions if position.lots}
 
 
-def never_over_exited(fills: list[PaperFill]) -> Iterator[str]:
-    held = Decimal(0)
-    for fill in sorted(fills, key=lambda item: item.ts_event_ms):
-        held += fill.moves[INSTRUMENT.base]
-    if held < 0:
-        yield f"more was sold than bought: {held}"
+# --- 6 -----------------------------------------------------------------------------------------------------------
 
 
 def left_to_a_person(journal: Journal, orders: list[Order]) -> list[Order]:
@@ -132,20 +179,24 @@ def left_to_a_person(journal: Journal, orders: list[Order]) -> list[Order]:
         for fact in _facts(journal, "risks.raised.v1")
         if fact["data"]["kind"] == "order_unknown"
     }
-    return [order for order in orders if order.id in called and order.state is OrderState.UNKNOWN]
+    return [order for order in orders if order.id in called and not order.state.terminal]
 
 
-def reservations_are_released(floor: Floor, asked: list[Order]) -> Iterator[str]:
+def reservations_are_released(books: list[RiskBook], stances: list[Stances], asked: list[Order]) -> Iterator[str]:
     """But for those of orders that a person was asked about."""
-    for row in _rows(floor, "risk_books"):
-        left = RiskBook.decode(row).reservations.keys() - {order.id for order in asked}
+    waiting = {order.id for order in asked}
+    signals = {order.intent.signal_id for order in asked}
+    for book in books:
+        left = book.reservations.keys() - waiting
         if left:
             yield f"reservations are left: {sorted(left)}"
-    for row in _rows(floor, "stances"):
-        for name, holding in row["holdings"].items():
-            left = holding["pending"].keys() - {order.intent.signal_id for order in asked}
-            if left:
-                yield f"{name} still waits for {sorted(left)}"
+    for stance in stances:
+        for name, holding in stance.holdings.items():
+            if holding.pending.keys() - signals:
+                yield f"{name} still waits for {sorted(holding.pending.keys() - signals)}"
+
+
+# --- 7 -----------------------------------------------------------------------------------------------------------
 
 
 def every_webhook_is_taken_once(journal: Journal, answered: dict[str, set[str]]) -> Iterator[str]:
@@ -164,27 +215,48 @@ def _mark(body: str, known: dict[str, set[str]]) -> str:
     return next((text for text in body.split('"') if text in known), "")
 
 
-def one_decision_per_signal(journal: Journal) -> Iterator[str]:
+def every_signal_ends_once(journal: Journal, orders: list[Order], asked: list[Order]) -> Iterator[str]:
+    """Refused with a reason; or accepted, and every order of it at one end: filled, or with a reason."""
     signals = Counter(fact["data"]["signal"]["signal_id"] for fact in _facts(journal, "signals.received.v1"))
-    decisions = Counter(fact["data"]["decision"]["signal_id"] for fact in _facts(journal, "decisions.made.v1"))
+    decisions: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for fact in _facts(journal, "decisions.made.v1"):
+        decisions[fact["data"]["decision"]["signal_id"]].append(fact["data"]["decision"])
+    known = {order.id: order for order in orders}
     for signal_id, count in signals.items():
-        if (count, decisions[signal_id]) != (1, 1):
-            yield f"signal {signal_id} was received {count} times and has {decisions[signal_id]} decisions"
+        made = decisions[signal_id]
+        if (count, len(made)) != (1, 1):
+            yield f"signal {signal_id} was received {count} times and has {len(made)} decisions"
+        for decision in made:
+            if not decision["reason"]:
+                yield f"signal {signal_id} was {decision['verdict']} without a reason"
+            for intent_id in decision["intent_ids"]:
+                yield from _ends(intent_id, known.get(intent_id), asked)
+
+
+def _ends(intent_id: str, order: Order | None, asked: list[Order]) -> Iterator[str]:
+    if order is None:
+        yield f"intent {intent_id} was decided and has no order"
+    elif order.state.terminal and order.state is not OrderState.FILLED and not order.reason:
+        yield f"intent {intent_id} ended {order.state} without a reason"
+
+
+# --- 8 -----------------------------------------------------------------------------------------------------------
+
+
+def orders_have_ended(orders: list[Order], asked: list[Order], slots: list[dict[str, Any]]) -> Iterator[str]:
+    """But for those that a person was asked about, and the stops that stand under what is held."""
+    guards = {slot["guard"] for slot in slots if slot["lots"]}
+    for order in orders:
+        if not order.state.terminal and order not in asked and order.id not in guards:
+            yield f"order {order.id} is still {order.state}"
+
+
+# --- 9 -----------------------------------------------------------------------------------------------------------
 
 
 def nobody_waits(floor: Floor) -> Iterator[str]:
-    for row in _rows(floor, "entry_windows"):
+    for row in audit.rows(floor.store, "entry_windows"):
         yield f"{len(row['waiting'])} entries of {row['id']} still wait to be decided"
-
-
-def every_accepted_decision_has_its_order(journal: Journal, orders: list[Order]) -> Iterator[str]:
-    wanted = [
-        intent_id
-        for fact in _facts(journal, "decisions.made.v1")
-        for intent_id in fact["data"]["decision"]["intent_ids"]
-    ]
-    known = {order.id for order in orders}
-    yield from (f"intent {intent_id} was decided and has no order" for intent_id in wanted if intent_id not in known)
 
 
 def every_fact_was_taken(floor: Floor, journal: Journal) -> Iterator[str]:
@@ -211,13 +283,6 @@ def _listeners(floor: Floor, record: dict[str, Any]) -> list[str]:
     return [name for name, only in filters.items() if only.items() <= attributes.items()]
 
 
-def orders_have_ended(orders: list[Order], asked: list[Order]) -> Iterator[str]:
-    ended = (OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)
-    for order in orders:
-        if order.state not in ended and order not in asked:
-            yield f"order {order.id} is still {order.state}"
-
-
 def nothing_undelivered(floor: Floor, journal: Journal) -> Iterator[str]:
     if floor.undelivered():
         yield f"{floor.undelivered()} deliveries are left"
@@ -225,13 +290,9 @@ def nothing_undelivered(floor: Floor, journal: Journal) -> Iterator[str]:
         if step["pending"]:
             yield f"step {step['stage']}:{step['event_id']} is still to be sent"
     for database in ("mode", "edge"):
-        for row in _rows(floor, "quarantine", database):
+        for row in audit.rows(floor.store, "quarantine", database):
             yield f"quarantined: {row['stage']} {row['reason']} {row['error'][:200]}"
 
 
 def _facts(journal: Journal, kind: str) -> Iterator[dict[str, Any]]:
     return (fact for step in journal for fact in step["facts"] if fact["type"] == kind)
-
-
-def _rows(floor: Floor, collection: str, database: str = "mode") -> list[dict[str, Any]]:
-    return [row.data or {} for row in floor.store.query(Query(collection, limit=ALL, database=database))]

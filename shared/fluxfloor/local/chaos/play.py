@@ -18,7 +18,9 @@ class Play:
     odds: Odds | None = None
     given: scenario.Scenario | None = None
     venue: dict[str, Any] | None = None
-    limits: dict[str, Any] | None = None  # of the portfolio, over the house's own
+    limits: dict[str, Any] | None = None  # of the portfolios, over the house's own
+    stops: str | None = None  # who keeps the stops: "floor" or "venue"
+    two: bool | None = None  # is there a second portfolio, on an account of its own?
     shadow: dict[str, Any] | None = None  # limits of a version that decides beside the live one
     twice: bool = False  # every message is delivered once more after it was acked
     crash_at: int | None = None  # the number of the one boundary at which a handler dies
@@ -30,11 +32,13 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What of a seed is played, where it is not all of it: addresses of strikes, numbers of webhooks and of acts."""
+    """What of a seed is played, where it is not all of it: addresses of strikes, numbers of webhooks, of what people do
+    and of outages."""
 
     faults: frozenset[str]
     webhooks: frozenset[int]
     people: frozenset[int]
+    outages: frozenset[int]
 
 
 @dataclass(slots=True)

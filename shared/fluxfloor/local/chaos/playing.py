@@ -7,11 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from fluxfloor.local.chaos.journal import canonical
 from fluxfloor.local.chaos.play import Play, Result
+from fluxfloor.local.chaos.scenario import Scenario
 from fluxfloor.local.chaos.scheduler import Simulation
 
 
@@ -27,6 +29,13 @@ def played(how: Play) -> Iterator[tuple[Simulation, Result]]:
         yield simulation, simulation.run(keep=True)
     finally:
         simulation.floor.close()
+
+
+def story_of(how: Play) -> Scenario:
+    """What the seed gives the floor to do, all of it."""
+    simulation = Simulation(replace(how, only=None), _folder())
+    simulation.floor.close()
+    return simulation.scenario
 
 
 def journal(how: Play) -> tuple[bytes, Result]:

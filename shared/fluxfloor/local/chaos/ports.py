@@ -9,7 +9,7 @@ from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.contracts.venues import Capabilities
-from fluxfloor.errors import CommitUnknown, OutcomeUnknown, RetryLater, Throttled
+from fluxfloor.errors import CommitUnknown, OutcomeUnknown, RetryLater, Throttled, VenueRefused
 from fluxfloor.local.chaos.gate import stop_at
 from fluxfloor.local.chaos.weather import Faults
 from fluxfloor.local.chaos.witness import Witness
@@ -65,10 +65,10 @@ class GatedStore(Store):
 
 
 class WatchedStore(Store):
-    """The venue's own: no gates, nothing fails, and the witness sees every commit."""
+    """The venue's own, and people's: no gates, nothing fails, and `seen` is told of every commit."""
 
-    def __init__(self, inner: Store, witness: Witness) -> None:
-        self._inner, self._witness = inner, witness
+    def __init__(self, inner: Store, seen: Callable[[Commit], None]) -> None:
+        self._inner, self._seen = inner, seen
 
     def read(self, refs: Sequence[Ref]) -> list[Snapshot]:
         return self._inner.read(refs)
@@ -81,18 +81,30 @@ class WatchedStore(Store):
 
     def commit(self, commit: Commit) -> None:
         self._inner.commit(commit)
-        self._witness.venue_committed(commit)
+        self._seen(commit)
+
+
+class StirringBus(Bus):
+    """`stir` is called when there may be something new to deliver."""
+
+    def __init__(self, inner: Bus, stir: Callable[[], None]) -> None:
+        self._inner, self._stir = inner, stir
+
+    def publish(self, facts: Sequence[Fact]) -> None:
+        self._stir()
+        self._inner.publish(facts)
 
 
 class GatedBus(Bus):
-    """`stir` is called when there may be something new to deliver."""
+    """`out` says whether there is an outage."""
 
-    def __init__(self, inner: Bus, faults: Faults, stir: Callable[[], None]) -> None:
-        self._inner, self._faults, self._stir = inner, faults, stir
+    def __init__(self, inner: Bus, faults: Faults, out: Callable[[], bool]) -> None:
+        self._inner, self._faults, self._out = inner, faults, out
 
     def publish(self, facts: Sequence[Fact]) -> None:
         stop_at("before bus.publish")
-        self._stir()
+        if self._out():
+            raise RetryLater("the bus is not there")
         if self._faults.strikes("lost_publish"):
             # Some of a round may have gone out before it failed.
             self._inner.publish(facts[: self._faults.random().randint(0, len(facts))])
@@ -116,30 +128,38 @@ class GatedTimers(Timers):
 
 @dataclass(slots=True)
 class Sight:
-    """How long at most a new order stays unseen, and until when each does, by client order id."""
+    """How long at most a new order stays unseen, and until when each does, by client order id; and its clock."""
 
     lag_ms: int
+    skew_ms: int = 0  # its clock minus ours
     clear_ms: dict[str, int] = field(default_factory=dict)
 
 
 class FaultyVenue(Venue):
-    """The venue as the network shows it: answers get lost, requests never arrive, new orders stay unseen a while."""
+    """The venue as the network shows it: answers get lost, requests never arrive, new orders stay unseen a while, its
+    clock is another one, and it may not be there at all."""
 
-    def __init__(self, inner: Venue, faults: Faults, witness: Witness, clock: Clock, sight: Sight) -> None:
+    def __init__(
+        self, inner: Venue, faults: Faults, witness: Witness, clock: Clock, sight: Sight, out: Callable[[], bool]
+    ) -> None:
         self._inner, self._faults, self._witness, self._clock = inner, faults, witness, clock
-        self._sight = sight
+        self._sight, self._out = sight, out
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
         return self._inner.capabilities
 
+    def _answers(self) -> None:
+        """Of a call that changes nothing."""
+        if self._out() or self._faults.strikes("venue_error"):
+            raise RetryLater("503: under maintenance")
+        if self._faults.strikes("venue_throttle"):
+            raise Throttled("too many requests")
+
     def place(self, placement: Placement) -> VenueOrder:
         stop_at("before venue.place")
         self._witness.placing(placement.client_order_id)
-        if self._faults.strikes("venue_throttle"):
-            raise Throttled("too many requests")
-        if self._faults.strikes("venue_timeout_before"):
-            raise OutcomeUnknown("timed out; it never arrived")
+        self._takes(placement)
         order = self._inner.place(placement)
         if self._faults.strikes("venue_hides"):
             lag_ms = self._faults.random().randint(0, self._sight.lag_ms)
@@ -149,10 +169,22 @@ class FaultyVenue(Venue):
             raise OutcomeUnknown("timed out; it had arrived")
         return order
 
+    def _takes(self, placement: Placement) -> None:
+        strikes = self._faults.strikes
+        if self._out() or strikes("venue_error"):
+            raise OutcomeUnknown("503: under maintenance")
+        if strikes("venue_throttle"):
+            raise Throttled("too many requests")
+        if strikes("venue_no_funds"):
+            raise VenueRefused("insufficient funds", code="insufficient_funds")
+        if strikes("venue_turns_away"):
+            raise VenueRefused("invalid nonce", code="nonce", retryable=True)
+        if strikes("venue_timeout_before"):
+            raise OutcomeUnknown("timed out; it never arrived")
+
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
         stop_at("before venue.find")
-        if self._faults.strikes("venue_throttle"):
-            raise Throttled("too many requests")
+        self._answers()
         found = self._inner.find(client_order_id, instrument, since_ms)
         if self._clock.now_ms() < self._sight.clear_ms.get(client_order_id, 0):
             found = None
@@ -163,6 +195,7 @@ class FaultyVenue(Venue):
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
         stop_at("before venue.cancel")
+        self._answers()
         if self._faults.strikes("venue_timeout_before"):
             raise RetryLater("timed out; it never arrived")
         self._inner.cancel(order, instrument)
@@ -172,17 +205,15 @@ class FaultyVenue(Venue):
 
     def books(self, since_ms: int) -> VenueBooks:
         stop_at("before venue.books")
-        if self._faults.strikes("venue_throttle"):
-            raise Throttled("too many requests")
+        self._answers()
         found = self._inner.books(since_ms)
         stop_at("after venue.books")
         return found
 
     def quote(self, instrument: Instrument) -> Quote | None:
         stop_at("before venue.quote")
-        if self._faults.strikes("venue_throttle"):
-            raise Throttled("too many requests")
+        self._answers()
         return self._inner.quote(instrument)
 
     def clock_offset_ms(self) -> int:
-        return self._inner.clock_offset_ms()
+        return self._sight.skew_ms

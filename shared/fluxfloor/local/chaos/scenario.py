@@ -16,8 +16,10 @@ STEP_MS = 900_000
 START_MS = 1_700_000_100_000 // STEP_MS * STEP_MS
 WARM_BARS = 510
 PASTS = 4
+CAN_FAIL = ("ingestion", "market", "features", "cerebro", "execution", "reconciliation", "bus", "venue")
+OUTAGES_MS = (120_000, 1_200_000, 10_800_000, 259_200_000)  # at most, each as likely: minutes to three days
 SECRET = "chaos-secret-0451"
-SENDER = "prober"
+SENDER, OTHER_SENDER = "prober", "prober-2"
 ALPHA = Decimal("0.05")  # what its signals are worth: enough for any market here
 
 KINDS = ("plain", "plain", "sized", "limit", "target", "nameless")  # as often as they stand here
@@ -41,10 +43,20 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a person does when: "halt" or "resume" the floor, or "tighten" the limits."""
+    """What a person does when (see `people.py`); `pick` chooses among several orders or positions."""
 
     at_ms: int
     act: str
+    pick: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A stage, the "bus" or the "venue" that is not there for a while."""
+
+    at_ms: int
+    of: str
+    for_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +66,56 @@ class Scenario:
     end_ms: int
     webhooks: tuple[Webhook, ...]
     people: tuple[Person, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
-    def only(self, webhooks: frozenset[int], people: frozenset[int]) -> Scenario:
+    def only(self, webhooks: frozenset[int], people: frozenset[int], outages: frozenset[int]) -> Scenario:
         """With these of them, by number."""
         return replace(
             self,
             webhooks=tuple(item for number, item in enumerate(self.webhooks) if number in webhooks),
             people=tuple(item for number, item in enumerate(self.people) if number in people),
+            outages=tuple(item for number, item in enumerate(self.outages) if number in outages),
         )
 
 
-def drawn(seed: int, signals: int | None = None) -> Scenario:
+def drawn(seed: int, signals: int | None = None, senders: tuple[str, ...] = (SENDER,)) -> Scenario:
     """An hour of it: 5 to 30 webhooks, and with every tenth seed up to 200."""
     random = Random(f"{seed}/scenario")
     most = 200 if seed % 10 == 9 else 30
     count = random.randint(5, most) if signals is None else signals
-    return make(random, count, bars=4, past=warm(random.randrange(PASTS)))
+    made = make(random, count, bars=4, past=warm(random.randrange(PASTS)))
+    return replace(
+        made, people=_busy_people(random, made), outages=_outages(random, made),
+        webhooks=tuple(replace(hook, sender=random.choice(senders)) for hook in made.webhooks),
+    )  # fmt: skip
+
+
+def _busy_people(random: Random, made: Scenario) -> tuple[Person, ...]:
+    """More than the kill switch: whoever watches takes orders back, changes them and leaves positions."""
+    acts = [Person(random.randrange(made.begin_ms, made.end_ms), "tighten") for _ in range(random.randrange(4))]
+    for stops, starts in (("halt", "resume"), ("flatten", "resume"), ("halt main", "resume main")):
+        if random.random() < 0.2:
+            at_ms = random.randrange(made.begin_ms, made.end_ms)
+            acts.append(Person(at_ms, stops))
+            if random.random() < 0.6:
+                acts.append(Person(random.randrange(at_ms, made.end_ms), starts))
+    for act in ("cancel", "amend", "look", "exit"):
+        acts += [
+            Person(random.randrange(made.begin_ms, made.end_ms), act, random.randrange(1_000))
+            for _ in range(random.choice((0, 0, 1, 3)))
+        ]
+    return tuple(sorted(acts, key=lambda item: item.at_ms))
+
+
+def _outages(random: Random, made: Scenario) -> tuple[Outage, ...]:
+    count = random.choices((0, 1, 2), (60, 30, 10))[0]
+    return tuple(
+        Outage(
+            random.randrange(made.begin_ms, made.end_ms), random.choice(CAN_FAIL),
+            random.randrange(1_000, random.choice(OUTAGES_MS)),
+        )
+        for _ in range(count)
+    )  # fmt: skip
 
 
 @cache

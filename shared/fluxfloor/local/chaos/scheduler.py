@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from fluxfloor.local.chaos import calm, house, invariants, people, scenario, venues
+from fluxfloor.contracts.journal import Timer
+from fluxfloor.local import audit
+from fluxfloor.local.chaos import calm, house, invariants, people, records, scenario, venues
 from fluxfloor.local.chaos.gate import Fate, Handling
 from fluxfloor.local.chaos.mail import Mail, identity
 from fluxfloor.local.chaos.play import Play, Result
-from fluxfloor.local.chaos.ports import GatedBus, GatedStore, GatedTimers
+from fluxfloor.local.chaos.ports import GatedBus, GatedStore, GatedTimers, StirringBus
 from fluxfloor.local.chaos.senders import Senders
 from fluxfloor.local.chaos.weather import Faults, odds_of
 from fluxfloor.local.chaos.witness import Witness
@@ -37,6 +40,13 @@ LONGEST_IDLE_MS = 12 * HOUR_MS  # while nothing is to be done, ticks come at dou
 # How many boundaries a handler passes at most before another one may go on. One is the finest interleaving; with more
 # of them at a time, handlers get far past each other, which single steps seldom do.
 STRETCHES = (1, 3, 7, 15)
+# The house's own, or those that bind: two positions, and a share of equity that is soon used.
+LIMITS: tuple[dict[str, Any], ...] = (
+    {}, {}, {"max_open_positions": 2, "position_cap": "0.15", "exposure_cap": "0.30"},
+    {"max_open_positions": 3, "position_cap": "0.05", "exposure_cap": "0.06", "joint_window_takes": "all"},
+)  # fmt: skip
+SENDERS = (scenario.SENDER,)
+RULES = {scenario.INSTRUMENT.instrument_id: scenario.INSTRUMENT}
 HISTORY = 20_000
 
 
@@ -62,33 +72,46 @@ class Simulation:
         self.faults = Faults(play.seed, play.odds or odds, only.faults if only else None, play.surely)
         self.venue = drawn.choice(venues.KINDS) if play.venue is None else play.venue
         self.stretch = drawn.choice(STRETCHES)
-        given = play.given or scenario.drawn(play.seed, play.signals)
-        self.scenario = given.only(only.webhooks, only.people) if only else given
+        limits = drawn.choice(LIMITS) if play.limits is None else play.limits
+        stops = drawn.choice(("floor", "floor", "venue")) if play.stops is None else play.stops
+        two = drawn.random() < 0.25 if play.two is None else play.two
+        given = play.given or scenario.drawn(play.seed, play.signals, tuple(house.SENDERS) if two else SENDERS)
+        self.scenario = given.only(only.webhooks, only.people, only.outages) if only else given
         self.random = Random(f"{play.seed}/order")
         self.clock = VirtualClock(self.scenario.begin_ms)
-        self.witness = Witness()
+        self.witness = Witness(RULES.values())
+        self._away: dict[str, int] = {}  # until when a stage, the bus or the venue is not there
         self.floor = house.open_floor(
-            directory, self.clock, self.scenario.bars, self._gated, floor_type=house.Passing, limits=play.limits,
-            participation=self.venue.get("participation"), shadow=play.shadow,
+            directory, self.clock, self.scenario.bars, self._gated, floor_type=house.Passing, limits=limits,
+            participation=self.venue.get("participation"), shadow=play.shadow, stops=stops, two=two,
         )  # fmt: skip
         self.mail = Mail(self.floor)
-        self.people = people.People(self.floor, self.witness)
-        self.senders = Senders(self.floor, self.faults, self.later, self.start, play.twice)
+        self.senders = Senders(self.floor, self.faults, self.later, self.start, play.twice, self.out)
+        self.people = people.People(self.floor, self._plain, self.witness, self._stir)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
         self.handled = self.actions = self.boundaries = self._order = 0
+        self.people = people.People(self.floor, self._plain, self.witness, self._stir)
         self._to_pass = self._next_tick_ms = self._quarter = 0
-        self._idle_ms = MINUTE_MS
+        self._idle_ms, self._taken = MINUTE_MS, 0
         self._told: deque[tuple[int, str, str, Any]] = deque(maxlen=HISTORY)
 
     def _gated(self, ports: Ports) -> Ports:
         stir = lambda: self.mail.stir()  # noqa: E731
-        self.exchange = venues.exchange(ports, self.witness)
+        self.exchange = venues.exchange(ports, self.witness, self.venue)
+        self._plain, self._stir = ports, stir
+        network = venues.through_the_network(
+            self.exchange, ports, self.faults, self.witness, self.venue, lambda: self.out("venue")
+        )
         return replace(
-            ports, store=GatedStore(ports.store, self.faults, self.witness), bus=GatedBus(ports.bus, self.faults, stir),
+            ports, store=GatedStore(ports.store, self.faults, self.witness), venue=network,
+            bus=GatedBus(StirringBus(ports.bus, stir), self.faults, lambda: self.out("bus")),
             timers=GatedTimers(ports.timers, self.faults, stir),
-            venue=venues.through_the_network(self.exchange, ports, self.faults, self.witness, self.venue),
         )  # fmt: skip
+
+    def out(self, what: str) -> bool:
+        """Is it not there just now?"""
+        return self._away.get(what, 0) > self.clock.now_ms()
 
     def run(self, keep: bool = False) -> Result:
         """`keep`: the floor stays open."""
@@ -99,7 +122,8 @@ class Simulation:
                 if not self.play.sweeps:
                     stack.enter_context(calm.without_the_sweep(self.floor))
                 self._play()
-            violations = [*self.witness.problems, *invariants.check(self.floor, self.senders.answered)]
+            found = records.of_paper(self.floor.store)
+            violations = [*self.witness.problems, *invariants.check(self.floor, self.senders.answered, found, RULES)]
         except Exception as problem:
             violations = [*self.witness.problems, f"the simulation itself failed: {problem!r}"]
         finally:
@@ -112,6 +136,8 @@ class Simulation:
 
     def _play(self) -> None:
         house.make_ready(self.floor, self.scenario.bars, self.venue.get("participation"))
+        store = self.floor.store
+        self.witness.recount.begins_with(audit.rows(store, "policies"), audit.rows(store, "risk_books"))
         self._schedule_inputs()
         self._storm()
         self.faults.calm = True
@@ -131,10 +157,20 @@ class Simulation:
         for webhook in self.scenario.webhooks:
             self.at(webhook.at_ms, self.senders.sender(webhook))
         for person in self.scenario.people:
-            self.at(person.at_ms, lambda act=person.act: self._acts(act))  # type: ignore[misc]
+            self.at(person.at_ms, partial(self._acts, person.act, person.pick))
+        for outage in self.scenario.outages:
+            self.at(outage.at_ms, partial(self._goes_away, outage))
 
-    def _acts(self, act: str) -> None:
-        self.tell("person", self.people.do(act))
+    def _acts(self, act: str, pick: int = 0) -> None:
+        self.tell("person", self.people.do(act, pick))
+
+    def _goes_away(self, outage: scenario.Outage) -> None:
+        """What a stage was doing dies with it; its messages wait."""
+        self.tell("away", outage.of, outage.for_ms)
+        self._away[outage.of] = max(self._away.get(outage.of, 0), self.clock.now_ms() + outage.for_ms)
+        for item in [item for item in self.active if item.stage == outage.of]:
+            item.crash()
+            self._bury(item)
 
     def at(self, at_ms: int, act: Callable[[], None]) -> None:
         self._order += 1
@@ -151,20 +187,32 @@ class Simulation:
         return tick
 
     def _tick(self, now_ms: int) -> None:
-        """The minute's jobs that have something to do, and every quarter of an hour all of them. While nothing is to
-        be done, at doubling intervals: a look that finds nothing changes nothing."""
+        """The minute's jobs that have something to do, and every quarter of an hour all of them. While nothing moves,
+        at doubling intervals: what finds nothing new changes nothing, and days must pass quickly."""
         self.witness.trade(self.exchange)
-        quarter, handled = now_ms // QUARTER_MS, bool(self.active or self.mail.waiting())
-        wanted = {"pull": handled, "sweep": bool(self.witness.open_orders)}
+        quarter, waiting = now_ms // QUARTER_MS, bool(self.active or self._deliverable())
+        wanted = {"pull": waiting, "sweep": bool(self.witness.open_orders)}
         for stage, job in calm.JOBS if quarter > self._quarter else calm.EVERY_MINUTE:
-            if quarter > self._quarter or wanted[job]:
+            if (quarter > self._quarter or wanted[job]) and not self.out(stage):
                 self._ticker(stage, job, now_ms - self.scenario.begin_ms)()
+        moved, self._taken = self.witness.taken > self._taken, self.witness.taken
         self._quarter = quarter
-        busy = any(wanted.values())
-        self._idle_ms = MINUTE_MS if busy else min(2 * self._idle_ms, LONGEST_IDLE_MS)
+        self._idle_ms = MINUTE_MS if waiting or moved else min(2 * self._idle_ms, LONGEST_IDLE_MS)
         self._next_tick_ms = now_ms + self._idle_ms
         if now_ms < self.scenario.end_ms:  # a bar that closes is always seen at once
             self._next_tick_ms = min(self._next_tick_ms, (quarter + 1) * QUARTER_MS + 3_000)
+
+    def _deliverable(self) -> list[Due]:
+        waiting = self.mail.waiting()
+        if not waiting or not self._away:
+            return waiting
+        bus = not self.out("bus")
+        return [due for due in waiting if not self.out(due.stage) and (bus or isinstance(due.source, Timer))]
+
+    def in_doubt(self) -> bool:
+        """Is there an order that is not at its end, and not a stop under a position?"""
+        guards = {row["guard"] for row in audit.rows(self.floor.store, "slots") if row["lots"]}
+        return bool(self.witness.open_orders - guards)
 
     # --- the storm -----------------------------------------------------------------------------------------------
 
@@ -261,7 +309,7 @@ class Simulation:
     def _start_delivery(self) -> bool:
         if len(self.active) >= MAX_IN_FLIGHT:
             return False
-        waiting = self.mail.waiting()
+        waiting = self._deliverable()
         if waiting and self.active:
             busy = {item.key for item in self.active}
             waiting = [due for due in waiting if identity(due) not in busy or self.faults.strikes("overlap")]
@@ -303,9 +351,9 @@ class Simulation:
         times += [self.inputs[0][0]] if self.inputs else []
         next_ms = self.mail.next_ms()
         times += [next_ms] if next_ms is not None else []
-        if not times or (
-            not self.inputs and not self.active and not self.mail.away() and now_ms >= self.scenario.end_ms
-        ):
+        times += [at_ms for at_ms in self._away.values() if at_ms > now_ms]
+        late = now_ms >= self.scenario.end_ms and not any(at_ms > now_ms for at_ms in self._away.values())
+        if not times or (late and not self.inputs and not self.active and not self.mail.away()):
             return False
         self.clock.advance_to(max(now_ms + 1, min(*times, self._next_tick_ms)))
         return True

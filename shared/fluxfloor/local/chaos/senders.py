@@ -16,6 +16,7 @@ HANGS_UP_MS = 3_000
 AGAIN_MS = 5_000
 RESENDS = 3
 HEADERS = {"Content-Type": "application/json"}
+Out = Callable[[str], bool]
 Later = Callable[[int, Callable[[], None]], None]
 Start = Callable[[str, Callable[[], Any], Callable[[Any], None], Callable[[], None]], None]
 
@@ -35,11 +36,12 @@ class Line:
 
 
 class Senders:
-    """`later(ms, act)` does something after so long; `start` begins a handler. `answered` has the event ids that each
-    webhook was answered 200 with, by its mark."""
+    """`later(ms, act)` does something after so long; `start` begins a handler; `out` says who is away. `answered` has
+    the event ids that each webhook was answered 200 with, by its mark."""
 
-    def __init__(self, floor: Floor, faults: Faults, later: Later, start: Start, twice: bool) -> None:
-        self._floor, self._faults, self._later, self._start, self._twice = floor, faults, later, start, twice
+    def __init__(self, floor: Floor, faults: Faults, later: Later, start: Start, twice: bool, out: Out) -> None:
+        self._floor, self._faults, self._later, self._start = floor, faults, later, start
+        self._twice, self._out = twice, out
         self.answered: dict[str, set[str]] = {}
 
     def sender(self, webhook: scenario.Webhook, sent: int = 1) -> Callable[[], None]:
@@ -47,6 +49,9 @@ class Senders:
 
         def send() -> None:
             line = Line(lambda: self._later(AGAIN_MS, self.sender(webhook, sent + 1)), sent)
+            if self._out("ingestion"):
+                line.hang_up()
+                return
             self._later(HANGS_UP_MS, line.hang_up)
             call = lambda: self._floor.request("ingestion", "POST", path, webhook.body, HEADERS)  # noqa: E731
             self._start("ingestion", call, lambda response: self._answer(webhook, line, response), line.hang_up)

@@ -1,8 +1,8 @@
 """The shortest history of a seed that still breaks something: what it does not need is left out, piece by piece.
 
-Zeller's ddmin (Simplifying and Isolating Failure-Inducing Input, 2002) over three lists: the webhooks, what people do,
-and the faults that struck. A webhook or a fault that is left out draws no other anew (see weather.py), so that most of
-what is left happens as it did.
+Zeller's ddmin (Simplifying and Isolating Failure-Inducing Input, 2002) over four lists: the webhooks, what people do,
+the outages, and the faults that struck. What is left out draws nothing else anew (see weather.py), so that most of what
+is left happens as it did.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fluxfloor.local.chaos import scenario
 from fluxfloor.local.chaos.play import Only, Play, Result
-from fluxfloor.local.chaos.playing import play
+from fluxfloor.local.chaos.playing import play, story_of
 
 MOST_PLAYS = 600
 MOST_S = 180.0
-Parts = tuple[tuple[str | int, ...], ...]  # webhooks, people, faults
+Parts = tuple[tuple[str | int, ...], ...]  # webhooks, people, outages, faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,10 @@ class Shrunk:
         only = self.play.only
         told = "" if only is None else "".join(
             f" --{name} {','.join(map(str, sorted(items, key=_place))) or 'none'}"
-            for name, items in (("webhooks", only.webhooks), ("people", only.people), ("strikes", only.faults))
+            for name, items in (
+                ("webhooks", only.webhooks), ("people", only.people), ("outages", only.outages),
+                ("strikes", only.faults),
+            )
         )  # fmt: skip
         return f"fluxfloor chaos --seed {self.play.seed}{told} --history"
 
@@ -61,14 +63,15 @@ class _Shrinking:
         self._plays = 1
 
     def run(self) -> Shrunk:
-        given = self._whole.given or scenario.drawn(self._whole.seed, self._whole.signals)
+        given = story_of(self._whole)
         parts: Parts = (
-            tuple(range(len(given.webhooks))), tuple(range(len(given.people))), tuple(self._found.struck)
+            tuple(range(len(given.webhooks))), tuple(range(len(given.people))),
+            tuple(range(len(given.outages))), tuple(self._found.struck),
         )  # fmt: skip
         before: Parts | None = None
         while parts != before and not self._spent():
             before = parts
-            for place in (2, 0, 1):
+            for place in (3, 0, 1, 2):
                 parts = self._smaller(parts, place)
         return replace(self._best, plays=self._plays)
 
@@ -85,7 +88,7 @@ class _Shrinking:
         """Does the same kind of thing go wrong with no more than these?"""
         if self._spent():
             return False
-        only = Only(frozenset(map(str, parts[2])), frozenset(map(int, parts[0])), frozenset(map(int, parts[1])))
+        only = Only(frozenset(map(str, parts[3])), *(frozenset(map(int, part)) for part in parts[:3]))
         how = replace(self._whole, only=only)
         self._plays += 1
         result = play(how)

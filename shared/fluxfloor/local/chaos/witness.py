@@ -1,18 +1,23 @@
 """Sees every commit and every placement in the order in which they happen, and says what must not have.
 
 What a check at the end can't tell: whether an entry left after the kill switch, a decision stood on limits that were
-replaced, an order went back, or was placed before it was written down.
+replaced, two orders of one intent lived at once, more was sold than was there, an order went back, or was placed
+before it was written down.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
-from fluxfloor.adapters.venues.paper import PaperOrder
+from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR
+from fluxfloor.local.chaos.recount import Recount
+from fluxfloor.local.chaos.rules import broken
+from fluxfloor.local.chaos.unknowns import Unknowns
 from fluxfloor.ports import Commit, Data, Ref, Venue
 
 # Of its own, so that a floor whose rules were loosened is still judged by these.
@@ -23,74 +28,88 @@ _ENDS = ("filled", "cancelled", "rejected", "expired")
 class Witness:
     """`problems` is empty as long as nothing happened that must not."""
 
-    def __init__(self) -> None:
+    def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         self.problems: list[str] = []
         self.halted: set[str] = set()
         self.placed: Counter[str] = Counter()
-        self._submitted: Counter[str] = Counter()  # by client order id, like what was placed
-        self._policy_versions: dict[str, int] = {}
-        self._orders: dict[str, Data] = {}
-        self._told: set[tuple[str, str]] = set()
         self.steps = 0
+        self.taken = 0  # steps on what was delivered: a quote that was looked at is no progress
         self.open_orders: set[str] = set()  # intents that are not at their end
-        self._resting: dict[str, tuple[str, Instrument]] = {}  # at the venue, by client order id
+        self.unknowns = Unknowns(self.problems)
+        self.recount = Recount(instruments, self.problems)
+        self._submitted: Counter[str] = Counter()  # by client order id, like what was placed
+        self._orders: dict[str, Data] = {}
         self._intents: dict[str, str] = {}  # client order id -> intent
+        self._told: set[tuple[str, str]] = set()
+        self._slots: Counter[tuple[str, str, str]] = Counter()  # lots of (account, strategy, instrument), as told
+        self._instruments = {item.instrument_id: item for item in instruments}
+        self._sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # of the ledger, by account and currency
+        self._resting: dict[str, tuple[str, Instrument]] = {}  # at the venue, by client order id
+        self._held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the venue, by account and currency
 
     def committed(self, commit: Commit) -> None:
         written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
         # Rules first: a commit that changes them is not judged by what was before it.
-        for ref, data in written.items():
-            self._rule(ref, data)
+        self.halted.update(ref.id for ref in written if ref.collection == "halts")
         self.halted.difference_update(ref.id for ref in commit.deletes if ref.collection == "halts")
         for ref, data in written.items():
             if ref.collection == "orders":
                 self._order(data)
             elif ref.collection == "journal":
                 self._step(data)
+        self._ledger(written)
+        self.recount.committed(written)
 
-    def venue_committed(self, commit: Commit) -> None:
-        """The same, of the venue's own books: no intent has two orders there that live."""
-        written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
-        for ref, data in written.items():
-            if ref.collection != PaperOrder.collection:
-                continue
-            if data["state"] in _ENDS:
-                self._resting.pop(ref.id, None)
-            elif ref.id not in self._resting:
-                self._alone(ref.id)
-                self._resting[ref.id] = data["account_id"], Instrument.model_validate(data["instrument"])
+    def _problem(self, number: int, text: str) -> None:
+        self.problems.append(broken(number, text))
 
-    def _alone(self, client_order_id: str) -> None:
-        intent = self._intents.get(client_order_id)
-        beside = [other for other in self._resting if intent and self._intents.get(other) == intent]
-        if beside:
-            self._problem(f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
+    def _halts(self, portfolio: str) -> bool:
+        return bool(self.halted & {FLOOR, portfolio})
 
-    def trade(self, venue: Callable[[str], Venue]) -> None:
-        """The venue's own business: what is due there happens, whether or not anybody looks at it."""
-        for client_order_id, (account_id, instrument) in list(self._resting.items()):
-            venue(account_id).find(client_order_id, instrument, 0)
+    # --- the venue -----------------------------------------------------------------------------------------------
 
     def placing(self, client_order_id: str) -> None:
         """A placement is about to reach the venue."""
         self.placed[client_order_id] += 1
         times, allowed = self.placed[client_order_id], self._submitted[client_order_id]
         if not allowed:
-            self._problem(f"{client_order_id} was placed before its intent was written down")
+            self._problem(1, f"{client_order_id} was placed before its intent was written down")
         elif times > allowed:
-            self._problem(f"{client_order_id} was placed {times} times and submitted {allowed} times")
+            self._problem(1, f"{client_order_id} was placed {times} times and submitted {allowed} times")
 
-    def _problem(self, text: str) -> None:
-        self.problems.append(text)
+    def venue_committed(self, commit: Commit) -> None:
+        """In the venue's own books: no intent has two orders there that live, and nothing is sold that is not there."""
+        written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
+        for ref, data in written.items():
+            if ref.collection == PaperOrder.collection:
+                self.at_venue(ref.id, data["state"] not in _ENDS, data["account_id"], data["instrument"])
+            elif ref.collection == PaperFill.collection:
+                self.moved(data["account_id"], {name: Decimal(amount) for name, amount in data["moves"].items()})
 
-    def _rule(self, ref: Ref, data: Data) -> None:
-        if ref.collection == "halts":
-            self.halted.add(ref.id)
-        elif ref.collection == "policies":
-            self._policy_versions[ref.id] = data["version"]
+    def at_venue(self, client_order_id: str, lives: bool, account_id: str, instrument: Data) -> None:
+        if not lives:
+            self._resting.pop(client_order_id, None)
+        elif client_order_id not in self._resting:
+            intent = self._intents.get(client_order_id)
+            beside = [other for other in self._resting if intent and self._intents.get(other) == intent]
+            if beside:
+                self._problem(1, f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
+            self._resting[client_order_id] = account_id, Instrument.model_validate(instrument)
 
-    def _halts(self, portfolio: str) -> bool:
-        return bool(self.halted & {FLOOR, portfolio})
+    def moved(self, account_id: str, moves: dict[str, Decimal]) -> None:
+        bases = {item.base for item in self._instruments.values()}
+        for currency, amount in moves.items():
+            key = account_id, currency
+            self._held[key] += amount
+            if currency in bases and self._held[key] < 0:
+                self._problem(4, f"{account_id} sold {-self._held[key]} {currency} more than it had bought")
+
+    def trade(self, venue: Callable[[str], Venue]) -> None:
+        """The venue's own business: what is due there happens, whether or not anybody looks at it."""
+        for client_order_id, (account_id, instrument) in list(self._resting.items()):
+            venue(account_id).find(client_order_id, instrument, 0)
+
+    # --- orders --------------------------------------------------------------------------------------------------
 
     def _order(self, after: Data) -> None:
         before = self._orders.get(after["id"])
@@ -98,49 +117,72 @@ class Witness:
         intent = after["intent"]
         self._intents[after["client_order_id"]] = after["id"]
         (self.open_orders.discard if after["state"] in _ENDS else self.open_orders.add)(after["id"])
+        self.unknowns.ordered(after)
         leaves = before is None or (before["state"], before["attempt"]) != ("submitting", after["attempt"])
         if after["state"] == "submitting" and leaves:
             self._submitted[after["client_order_id"]] += 1
             if intent["purpose"] == "entry" and self._halts(intent["portfolio_id"]):
-                self._problem(f"entry {after['id']} was submitted after the kill switch")
+                self._problem(5, f"entry {after['id']} was submitted after the kill switch")
         if before is not None:
             self._forward(before, after)
 
     def _forward(self, before: Data, after: Data) -> None:
         name = f"order {after['id']}"
         if not before["fills"].keys() <= after["fills"].keys() or after["filled_lots"] < before["filled_lots"]:
-            self._problem(f"{name} forgot a fill")
+            self._problem(2, f"{name} forgot a fill")
         if after["attempt"] == before["attempt"] and _goes_back(before["state"], after["state"]):
-            self._problem(f"{name} went back from {before['state']} to {after['state']}")
+            self._problem(4, f"{name} went back from {before['state']} to {after['state']}")
         if after["attempt"] not in (before["attempt"], before["attempt"] + 1):
-            self._problem(f"{name} jumped from attempt {before['attempt']} to {after['attempt']}")
-        if after["attempt"] > before["attempt"] and before["state"] == "filled":
-            self._problem(f"{name} is filled and began another attempt")
+            self._problem(4, f"{name} jumped from attempt {before['attempt']} to {after['attempt']}")
+        if after["attempt"] > before["attempt"] and before["state"] in _ENDS:
+            self._problem(4, f"{name} is {before['state']} and began another attempt")
+
+    # --- facts ---------------------------------------------------------------------------------------------------
 
     def _step(self, step: Data) -> None:
         self.steps += 1
+        self.taken += step["type"] != "schedules.ticked.v1"
         for fact in step["facts"]:
             if fact["type"] == "decisions.made.v1":
                 self._decision(fact["data"]["decision"])
             elif fact["type"] == "executions.reported.v1":
                 self._report(fact["data"]["report"])
+            elif fact["type"] == "risks.raised.v1":
+                self.unknowns.raised(fact["data"])
 
     def _decision(self, decision: Data) -> None:
         if decision["verdict"] != "accepted" or decision["purpose"] != "entry":
             return
-        portfolio = decision["portfolio_id"]
-        newest = self._policy_versions.get(portfolio, 1)
-        if decision["policy_version"] != newest:
-            self._problem(f"an entry was decided on limits {decision['policy_version']}, and {newest} was in force")
-        if self._halts(portfolio):
-            self._problem(f"an entry of {decision['signal_id']} was accepted after the kill switch")
+        if self._halts(decision["portfolio_id"]):
+            self._problem(5, f"an entry of {decision['signal_id']} was accepted after the kill switch")
 
     def _report(self, report: dict[str, Any]) -> None:
+        intent = report["intent"]
+        slot = intent["account_id"], intent["strategy_id"], intent["instrument_id"]
         for fill in report["new_fills"]:
-            key = (report["intent"]["intent_id"], fill["trade_id"])
+            key = (intent["intent_id"], fill["trade_id"])
             if key in self._told:
-                self._problem(f"fill {fill['trade_id']} was told twice")
+                self._problem(2, f"fill {fill['trade_id']} was told twice")
+                continue
             self._told.add(key)
+            rules = self._instruments.get(intent["instrument_id"])
+            lots = rules.lots(Decimal(fill["quantity"])) if rules else 0
+            self._slots[slot] += lots if intent["side"] == "BUY" else -lots
+        if self._slots[slot] < 0:
+            self._problem(4, f"{intent['strategy_id']} sold {-self._slots[slot]} lots more than it had")
+
+    # --- money ---------------------------------------------------------------------------------------------------
+
+    def _ledger(self, written: dict[Ref, Data]) -> None:
+        """Sums to zero after every single commit."""
+        booked = [data for ref, data in written.items() if ref.collection == "ledger"]
+        for entry in booked:
+            for posting in entry["postings"]:
+                self._sums[entry["account_id"], posting["currency"]] += Decimal(posting["amount"])
+        if booked:
+            for (account_id, currency), amount in self._sums.items():
+                if amount:
+                    self._problem(3, f"the ledger of {account_id} is {amount} {currency} off zero")
 
 
 def _goes_back(before: str, after: str) -> bool:
