@@ -69,9 +69,11 @@ class EmulatedFloor(Floor):
 
     counted: CountedBus
 
-    def drain(self, until_ms: int | None = None) -> int:
+    def drain(self, until_ms: int | None = None, most: int | None = None) -> int:
         handled = 0
         while True:
+            if handled == most:
+                return handled
             self.counted.wait_until_quiet()
             if self.due():
                 self.handle(self.due()[0])

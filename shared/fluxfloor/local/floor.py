@@ -105,10 +105,13 @@ class Floor:
             return
         (home.ack if outcome is Outcome.ACK else home.nack)(due.source)  # type: ignore[arg-type]
 
-    def drain(self, until_ms: int | None = None) -> int:
-        """Handles everything that is due now; with a virtual clock, goes on to what falls due until `until_ms`."""
+    def drain(self, until_ms: int | None = None, most: int | None = None) -> int:
+        """Handles everything that is due now, at most `most`; with a virtual clock, goes on to what falls due until
+        `until_ms`. Returns how many."""
         handled = 0
         while True:
+            if handled == most:
+                return handled
             batch = self.due()
             if batch:
                 self.handle(batch[0])

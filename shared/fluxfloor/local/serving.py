@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("fluxfloor.local")
 IDLE_S = 0.05  # how long the loop rests when nothing is due
+SLICE = 100  # deliveries before schedules have their turn: a backlog must not keep quotes from being pulled
 
 
 class Quiet(WSGIRequestHandler):
@@ -65,7 +66,7 @@ class LocalServer:
         """One bad turn must not stop the floor: it is logged, and the next turn begins."""
         while not self._stopping.is_set():
             try:
-                busy = self._floor.run_schedules() + self._floor.drain()
+                busy = self._floor.run_schedules() + self._floor.drain(most=SLICE)
             except Exception:
                 log.exception("the floor's loop failed")
                 busy = 0
