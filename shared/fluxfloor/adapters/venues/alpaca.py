@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from threading import RLock
 from typing import Any
@@ -17,6 +18,7 @@ from fluxfloor.adapters.venues.alpaca_client import DATA, LIVE, PAPER, AlpacaCli
 from fluxfloor.adapters.venues.alpaca_data import latest_quote
 from fluxfloor.adapters.venues.alpaca_orders import Row, number, rfc3339, text
 from fluxfloor.adapters.venues.budget import Purpose
+from fluxfloor.adapters.venues.dialects.base import UNREADABLE, sound
 from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import Fill
@@ -32,6 +34,15 @@ BOOKS_TRIES = 3
 SLACK_MS = 2_000  # looked back further than asked: Alpaca's times are in whole seconds there, and clocks differ
 CLOCK_EVERY_MS, DAY_MS = 300_000, 86_400_000
 FEW = 5
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Whatever an answer breaks when it is read, it was no answer: raises RetryLater, with none of its words."""
+    try:
+        yield
+    except UNREADABLE as problem:
+        raise RetryLater(f"alpaca's answer can't be read: {type(problem).__name__}") from None
 
 
 class AlpacaVenue:
@@ -72,12 +83,14 @@ class AlpacaVenue:
             raise VenueRefused("the placement came after its expiry", code="expired")
         row = self._to("orders").write("POST", "/v2/orders", body, Purpose.PLACE)
         try:
-            if text(row, "client_order_id") != placement.client_order_id:
-                raise RetryLater("it names another order")
-            return orders.venue_order([row], placement.client_order_id)
+            with readable():
+                if text(row, "client_order_id") != placement.client_order_id:
+                    raise RetryLater("it names another order")
+                return sound(orders.venue_order([row], placement.client_order_id))
         except RetryLater as problem:
             raise OutcomeUnknown(f"alpaca's answer to {placement.client_order_id}: {problem}") from None
 
+    @readable()
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
         """By its id, and among all orders since then: None only where neither shows it. What replaced it at the venue,
         as a dividend makes it, is the order as well."""
@@ -87,7 +100,7 @@ class AlpacaVenue:
         rows = [row]
         while text(rows[-1], "status") == orders.REPLACED and rows[-1].get("replaced_by") and len(rows) < MAX_REPLACED:
             rows.append(self._order(text(rows[-1], "replaced_by")))
-        return orders.venue_order(rows, client_order_id, self._fills_of(rows))
+        return sound(orders.venue_order(rows, client_order_id, self._fills_of(rows)))
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
         """reference/deleteorderbyorderid: 204 says that it was asked for, not that the order is at its end."""
@@ -137,6 +150,7 @@ class AlpacaVenue:
                 break
         return tuple(found.values())
 
+    @readable()
     def books(self, since_ms: int) -> VenueBooks:
         """Balances between two looks at the activities that show the same ones: no fill came in between."""
         client, from_ms = self._to("orders", "looking"), since_ms - SLACK_MS
@@ -181,6 +195,7 @@ class AlpacaVenue:
 
     # --- the market and the time ---------------------------------------------------------------------------------
 
+    @readable()
     def quote(self, instrument: Instrument) -> Quote | None:
         return latest_quote(self._to("data"), instrument, self._feed, self._clock.now_ms())
 
@@ -190,7 +205,8 @@ class AlpacaVenue:
         asked_ms = self._clock.now_ms()
         if self._measured_ms is None or asked_ms - self._measured_ms >= CLOCK_EVERY_MS:
             try:
-                theirs_ms = orders.time_ms(text(_document(self._to("orders"), "/v2/clock"), "timestamp"))
+                with readable():
+                    theirs_ms = orders.time_ms(text(_document(self._to("orders"), "/v2/clock"), "timestamp"))
             except RetryLater:
                 if self._measured_ms is None:
                     raise
@@ -252,6 +268,6 @@ def _rows(
     client: AlpacaClient, path: str, asked: dict[str, str] | None = None, purpose: Purpose = Purpose.READ
 ) -> list[Row]:  # fmt: skip
     found = client.read(path, asked, purpose)
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise RetryLater(f"alpaca GET {path}: not the list that it should be")
     return found

@@ -123,7 +123,7 @@ class AlpacaClient:
             raw = self._whole(response)
         try:
             document, readable = (json.loads(raw) if raw.strip() else None), True
-        except ValueError:
+        except (ValueError, RecursionError):
             document, readable = None, False
         return Answer(response.status_code, document, readable, response.headers)
 

@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from fluxfloor.adapters.venues.budget import Budget, Purpose
-from fluxfloor.adapters.venues.ccxt_exchange import open_to_trade
+from fluxfloor.adapters.venues.ccxt_exchange import clean, open_to_trade
 from fluxfloor.adapters.venues.ccxt_names import CcxtNames
 from fluxfloor.adapters.venues.ccxt_wire import Wire
 from fluxfloor.adapters.venues.dialects import base, dialect_of
@@ -23,7 +23,7 @@ from fluxfloor.adapters.venues.keys import Keys
 from fluxfloor.adapters.venues.venue_clock import VenueClock
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.venues import CAPABILITIES, Capabilities
-from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
+from fluxfloor.errors import Misconfigured, OutcomeUnknown, RetryLater, VenueRefused
 from fluxfloor.ports import Clock, Placement, VenueBooks, VenueOrder
 
 R = TypeVar("R")
@@ -32,7 +32,6 @@ BOOKS_TRIES = 3
 BOOKS_PATIENCE_S = 20.0  # so long one page of the books may wait for its turn: nobody stands waiting for it
 CANCELLED_LATELY_MS = 120_000  # for so long a look-up of a cancelled order may draw on what is kept for cancels
 PUBLIC_PER_MINUTE = 300
-_UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def microseconds() -> int:
@@ -77,15 +76,17 @@ class CcxtVenue:
         call = self._dressed(placement)
         body = wire.send(call, Purpose.PLACE, lambda: self._clock.now_ms() < placement.expires_ms)
         try:
-            return self._dialect.placed(placement, body)
-        except _UNREADABLE as problem:
-            raise OutcomeUnknown(f"the answer to {placement.client_order_id} can't be read: {problem!r}") from problem
+            return base.sound(self._dialect.placed(placement, body))
+        except (*base.UNREADABLE, Misconfigured) as problem:
+            told = clean(f"the answer to {placement.client_order_id} can't be read: {problem!r}")
+            raise OutcomeUnknown(told) from None
 
     def find(self, client_order_id: str, instrument: Instrument, since_ms: int) -> VenueOrder | None:
         since_ms = since_ms and since_ms + self._time.offset_ms()
         dialect = self._dialect
         with self._wire("trading").prepaid(self._purpose(client_order_id), dialect.look_cost) as ask:
-            return self._read(lambda: dialect.find(ask, client_order_id, instrument.symbol, since_ms))
+            found = self._read(lambda: dialect.find(ask, client_order_id, instrument.symbol, since_ms))
+        return None if found is None else self._read(lambda: base.sound(found))
 
     def cancel(self, order: VenueOrder, instrument: Instrument) -> None:
         now_ms = self._clock.now_ms()
@@ -159,7 +160,7 @@ class CcxtVenue:
             balances=balances,
             fills=tuple(fills),
             transfers=tuple(transfers),
-            orders=tuple(self._dialect.open_orders(ask)),
+            orders=tuple(base.sound(order) for order in self._dialect.open_orders(ask)),
             margin_used=margin.used if margin else None,
             margin_free=margin.free if margin else None,
         )
@@ -173,8 +174,8 @@ class CcxtVenue:
     def _read(self, call: Callable[[], R]) -> R:
         try:
             return call()
-        except _UNREADABLE as problem:
-            raise RetryLater(f"{self._kind.exchange_id}: the answer can't be read ({problem!r})"[:300]) from problem
+        except base.UNREADABLE as problem:
+            raise RetryLater(clean(f"{self._kind.exchange_id}: the answer can't be read ({problem!r})")) from None
 
     def _purpose(self, client_order_id: str) -> Purpose:
         lately = self._clock.now_ms() - self._cancelled.get(client_order_id, -CANCELLED_LATELY_MS) < CANCELLED_LATELY_MS

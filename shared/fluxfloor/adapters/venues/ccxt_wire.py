@@ -17,10 +17,12 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from fluxfloor.adapters.venues.budget import Budget, Purpose
 from fluxfloor.adapters.venues.ccxt_exchange import RETRY_AFTER_S, clean, parsed
 from fluxfloor.adapters.venues.dialects import base
-from fluxfloor.adapters.venues.dialects.base import Answer, Ask, Call, Dialect, No
+from fluxfloor.adapters.venues.dialects.base import UNREADABLE, Answer, Ask, Call, Dialect, No
 from fluxfloor.adapters.venues.venue_clock import VenueClock
 from fluxfloor.errors import FloorError, Misconfigured, OutcomeUnknown, RetryLater, Throttled
+from fluxfloor.runtime.logging import redact
 
+LONGEST_PATIENCE_S = 3_600.0
 DEFAULT_PATIENCE_S = 5.0  # where a venue throttles without saying for how long
 _NEVER_LEFT = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
 _STALE = (base.CLOCK, base.EXPIRED)
@@ -72,7 +74,7 @@ class Wire:
             raise base.refused(no, told) from None
         if answer is None:
             raise _unheard(told, problem, left) from None
-        if problem is not None or not isinstance(answer.body, (dict, list)):
+        if problem is not None or not _fine(answer):
             self._clock.forget()  # it may be that it came too late
             raise OutcomeUnknown(told) from None
         return answer.body
@@ -120,7 +122,7 @@ class Wire:
                 left = self._left
             failure = self._failure(call, answer, problem, left)
             if failure is None:
-                return None if answer is None or self._dialect.missing(answer) else answer.body
+                return None if answer is None or self._missing(answer) else answer.body
             if wait_s is None or type(failure) is not RetryLater:
                 raise failure from None
             self._sleep(wait_s)
@@ -138,12 +140,12 @@ class Wire:
         told = self._told(call, answer, problem)
         if answer is None:
             return RetryLater(told) if left else Misconfigured(told)
-        if self._dialect.missing(answer):
+        if self._missing(answer):
             return None
         no = self._no(answer)
         if no is not None:
             return self._heed(no, answer) or (Misconfigured(told) if no is base.PERMISSION else RetryLater(told))
-        if problem is not None or not isinstance(answer.body, (dict, list)):
+        if problem is not None or not _fine(answer):
             return RetryLater(told)
         return None
 
@@ -186,15 +188,25 @@ class Wire:
             return fetch(*args, **more)
 
         def responded(status: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
-            self._answer = Answer(status, parsed(body), {name.lower(): value for name, value in headers.items()})
-            return heard(status, reason, url, method, headers, body, *rest)
+            told = redact(body)  # an answer that repeats what it was asked with must not bring a key into a document
+            self._answer = Answer(status, parsed(told), {name.lower(): value for name, value in headers.items()})
+            return heard(status, reason, url, method, headers, told, *rest)
 
         exchange.sign, exchange.fetch, exchange.on_rest_response = signed, fetched, responded
 
     # --- what it means ---------------------------------------------------------------------------------------------
 
     def _no(self, answer: Answer) -> No | None:
-        return self._dialect.refusal(answer) or (base.THROTTLED if answer.status == 429 else None)
+        """What nobody can read says no to nothing; its status may."""
+        no = None
+        with suppress(*UNREADABLE):
+            no = self._dialect.refusal(answer)
+        return no or (base.THROTTLED if answer.status == 429 else None)
+
+    def _missing(self, answer: Answer) -> bool:
+        with suppress(*UNREADABLE):
+            return self._dialect.missing(answer)
+        return False
 
     def _heed(self, no: No, answer: Answer | None) -> Throttled | None:
         """Draws the consequences for the next request; the error to raise where patience is asked for."""
@@ -240,8 +252,15 @@ def never_left(problem: BaseException) -> bool:
     return False
 
 
+def _fine(answer: Answer) -> bool:
+    """A redirect's page is no answer either, whatever stands on it."""
+    return answer.status < 300 and isinstance(answer.body, (dict, list))
+
+
 def _patience_s(answer: Answer | None) -> float:
+    """What it asks for, where that is a time that somebody could wait: nothing shuts us out for longer than an hour."""
     if answer is not None:
         with suppress(KeyError, ValueError):
-            return max(0.0, float(answer.headers["retry-after"]))
+            asked_s = float(answer.headers["retry-after"])
+            return asked_s if 0 <= asked_s <= LONGEST_PATIENCE_S else DEFAULT_PATIENCE_S
     return DEFAULT_PATIENCE_S

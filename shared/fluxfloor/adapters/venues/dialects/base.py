@@ -24,6 +24,9 @@ SLACK_MS = 60_000  # look-ups begin so much before the placement: the two clocks
 MAX_PAGES = 400
 MOST_NAMED = 200  # of the newest orders that fills belong to, how many are asked for the id we gave them
 
+UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+"""What reading an answer may end in that is not what it should be."""
+
 Json = dict[str, Any]
 Market = Mapping[str, Any]
 """A market of ccxt's: `id`, `symbol`, `base`, `quote`, `info`."""
@@ -228,6 +231,23 @@ def iso_of_ms(ms: int) -> str:
 def text(value: Decimal) -> str:
     """As it goes over the wire: no exponent, no zeros at the end, nothing rounded."""
     return canonical(value)
+
+
+def sound(order: VenueOrder) -> VenueOrder:
+    """The order, if it is told in the types that it should be. Raises ValueError else: nothing of it can be trusted."""
+    texts = (order.client_order_id, order.venue_order_id, order.reason, order.symbol)
+    if not all(isinstance(text, str) for text in texts) or not order.venue_order_id:
+        raise ValueError("an order without an id, or with one that is no text")
+    if order.filled is not None and not (order.filled.is_finite() and order.filled >= 0):
+        raise ValueError(f"{order.filled} can't have been filled")
+    return order
+
+
+def listed(body: Any) -> list[Json]:
+    """A listing that is one. Raises ValueError else: what is no list must not be taken for an empty one."""
+    if not isinstance(body, list):
+        raise ValueError("not the list that it should be")
+    return body
 
 
 def side_of(value: Any) -> Side:

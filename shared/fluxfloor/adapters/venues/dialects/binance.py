@@ -118,7 +118,7 @@ class Binance(base.Dialect):
     def _listed(self, ask: Ask, client_order_id: str, market: Market, since_ms: int) -> Json | None:
         since = {"startTime": max(0, since_ms - base.SLACK_MS), "limit": PAGE}
         for path, params in (("openOrders", {}), ("allOrders", since)):
-            for row in ask(_call(path, {"symbol": market["id"], **params})):
+            for row in base.listed(ask(_call(path, {"symbol": market["id"], **params}))):
                 if row["clientOrderId"] == client_order_id:
                     return dict(row)
         return None
@@ -126,7 +126,8 @@ class Binance(base.Dialect):
     def _by_trades(self, ask: Ask, client_order_id: str, market: Market, since_ms: int) -> Json | None:
         """A trade may be told before its order is."""
         since = {"startTime": max(0, since_ms - base.SLACK_MS), "limit": PAGE}
-        for order_id in sorted({row["orderId"] for row in ask(_call("myTrades", {"symbol": market["id"], **since}))}):
+        trades = base.listed(ask(_call("myTrades", {"symbol": market["id"], **since})))
+        for order_id in sorted({row["orderId"] for row in trades}):
             row = ask(_call("order", {"symbol": market["id"], "orderId": order_id}))
             if row is not None and row["clientOrderId"] == client_order_id:
                 return dict(row)
@@ -134,7 +135,8 @@ class Binance(base.Dialect):
 
     def _fills_of(self, ask: Ask, row: Json, market: Market) -> list[Fill]:
         params = {"symbol": market["id"], "orderId": row["orderId"], "limit": PAGE}
-        return [_fill(trade, market) for trade in _from_first(ask, params, ask(_call("myTrades", params)))]
+        first = base.listed(ask(_call("myTrades", params)))
+        return [_fill(trade, market) for trade in _from_first(ask, params, first)]
 
     def _shown(self, row: Json, market: Market, fills: Iterable[Fill]) -> VenueOrder:
         once = base.distinct(fills)
@@ -199,7 +201,7 @@ class Binance(base.Dialect):
         )  # fmt: skip
 
     def open_orders(self, ask: Ask) -> list[VenueOrder]:
-        rows = ask(_call("openOrders", cost=4))
+        rows = base.listed(ask(_call("openOrders", cost=4)))
         return [self._shown(row, self.names.market(self.names.symbol(row["symbol"])), ()) for row in rows]
 
     # --- market ----------------------------------------------------------------------------------------------------
@@ -274,10 +276,10 @@ def _trades(ask: Ask, market_id: str, since_ms: int, until_ms: int) -> Iterator[
 def _first_page(ask: Ask, params: Json, since_ms: int, until_ms: int) -> list[Json]:
     """Day by day (a window may be no longer) to the first trade."""
     if until_ms - since_ms > DAY_BY_DAY_MS:
-        return list(ask(_call("myTrades", {**params, "fromId": 0})))
+        return base.listed(ask(_call("myTrades", {**params, "fromId": 0})))
     for start_ms in range(since_ms, until_ms + 1, DAY_MS):
         window = {"startTime": start_ms, "endTime": min(until_ms, start_ms + DAY_MS - 1)}
-        page = ask(_call("myTrades", {**params, **window}))
+        page = base.listed(ask(_call("myTrades", {**params, **window})))
         if page:
             return list(page)
     return []
@@ -292,14 +294,14 @@ def _from_first(ask: Ask, params: Json, page: list[Json], short_page_ends: bool 
         seen |= fresh.keys()
         if not fresh or (short_page_ends and len(page) < PAGE):
             return
-        page = ask(_call("myTrades", {**params, "fromId": max(int(row["id"]) for row in page) + 1}))
+        page = base.listed(ask(_call("myTrades", {**params, "fromId": max(int(row["id"]) for row in page) + 1})))
         short_page_ends = True
     raise ValueError(f"myTrades does not end after {base.MAX_PAGES} pages")
 
 
 def _listing(ask: Ask, path: str, window: Json) -> Iterator[Json]:
     for page in range(base.MAX_PAGES):
-        rows = ask(_wallet(path, {**window, "limit": PAGE, "offset": page * PAGE}))
+        rows = base.listed(ask(_wallet(path, {**window, "limit": PAGE, "offset": page * PAGE})))
         yield from rows
         if len(rows) < PAGE:
             return

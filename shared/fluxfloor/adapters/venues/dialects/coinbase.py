@@ -89,7 +89,7 @@ class Coinbase(base.Dialect):
     def refusal(self, answer: Answer) -> No | None:
         if answer.status >= 500:
             return None
-        if answer.status in _BY_STATUS:
+        if answer.status in _BY_STATUS and (answer.status != 400 or isinstance(answer.body, dict)):
             return _meaning(_reasons(answer.body)) or _BY_STATUS[answer.status]
         if not isinstance(answer.body, dict):
             return None
