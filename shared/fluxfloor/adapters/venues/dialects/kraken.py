@@ -75,7 +75,7 @@ _KINDS = {
 class Kraken(base.Dialect):
     exchange_id = "kraken"
     reads_currencies = True  # XXBT, ZUSD
-    least_ms: ClassVar[int] = 3_000  # a deadline lies 2 to 60 s ahead; it is sent in whole seconds
+    least_ms: ClassVar[int] = 4_000  # a deadline lies 2 to 60 s ahead; it is sent, and the clock told, in whole seconds
     look_cost: ClassVar[int] = 5  # two listings, the trades and the orders that these belong to
     clock_step_ms: ClassVar[int] = 1_000
 
