@@ -525,6 +525,17 @@ def test_what_this_venue_can_not_do_is_refused_before_anything_is_sent(room: Ven
     assert placed_at_venue(room) == 0
 
 
+def test_an_instrument_of_another_venue_is_refused(room: VenueRoom, at: Door) -> None:
+    """Its ticks and lots are not this venue's."""
+    if room.name == "alpaca":
+        pytest.skip("this adapter has its own words for it")
+    elsewhere = at.rules.model_copy(update={"venue": "bitstamp", "instrument_id": "bitstamp:BTC/USDT"})
+    with pytest.raises(VenueRefused) as refusal:
+        at.venue.place(replace(at.placement(an_id(1)), instrument=elsewhere))
+    assert refusal.value.code == "market"
+    assert placed_at_venue(room) == 0
+
+
 def test_each_key_does_its_own(room: VenueRoom) -> None:
     asked: list[str] = []
 

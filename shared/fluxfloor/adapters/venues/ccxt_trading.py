@@ -125,9 +125,11 @@ class CcxtVenue:
 
     def _check(self, placement: Placement) -> None:
         """What is known to be impossible is refused here: nothing is sent."""
-        able = self.capabilities
+        able, here = self.capabilities, self._kind.exchange_id
+        if placement.instrument.venue != here:  # another venue's ticks and lots
+            raise VenueRefused(f"{placement.instrument.instrument_id} is not an instrument of {here}", code="market")
         if placement.order_type not in able.order_types:
-            raise VenueRefused(f"{self._kind.exchange_id} takes no {placement.order_type} orders", code="order_type")
+            raise VenueRefused(f"{here} takes no {placement.order_type} orders", code="order_type")
         if placement.time_in_force not in able.time_in_force:
             raise VenueRefused(f"no time in force {placement.time_in_force} here", code="time_in_force")
         if placement.post_only and not able.post_only:
