@@ -21,11 +21,10 @@ JUDGED_EVERY_MS = 3_600_000
 MANY = 1_000
 
 
-def close_day(context: Context, tick: Fact) -> None:
+def close_day(context: Context, tick: Fact, state: SafetyState | None) -> None:
     """Once for each UTC day, by the first pass after it; a floor that stood still closes only the last one."""
     today_ms = context.now_ms - context.now_ms % DAY_MS
     yesterday = at_stake.day_of(today_ms - DAY_MS)
-    state = context.read(SafetyState.key(FLOOR))
     if (state is not None and state.day >= yesterday) or context.now_ms < today_ms + SETTLE_MS:
         return
     begun = state is not None and bool(state.day)

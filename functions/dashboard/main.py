@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fluxfloor.contracts.events import AccountUpdated, DecisionMade, ExecutionReported, RiskRaised
 from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.policy import FLOOR
+from fluxfloor.contracts.views import SafetyState
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
@@ -20,10 +22,10 @@ stage.on(RiskRaised)(rows.keep_risk)
 
 @stage.job("health")
 def look_after(context: Context, tick: Fact) -> None:
-    steps = health.judge_stages(context, tick)
-    guarding.watch(context, tick, steps)
+    steps, state = health.judge_stages(context, tick), context.read(SafetyState.key(FLOOR))
+    guarding.watch(context, tick, steps, state)
     closing.judge_paper_period(context, tick)
-    closing.close_day(context, tick)
+    closing.close_day(context, tick, state)
 
 
 main = serve(stage)

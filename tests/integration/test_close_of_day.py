@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fluxfloor.cli.main import app
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.policy import FLOOR
 from fluxfloor.contracts.state import Account
 from fluxfloor.contracts.views import OrderRow, PaperDay, PaperRecord
+from fluxfloor.errors import Misconfigured
+from fluxfloor.local.carrying import carry
 from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Query, Ref
 from fluxfloor.runtime import logging as logs
 from fluxfloor.runtime.settings import SafetySettings, Settings
 from fluxfloor.webapi.at_stake import DAY_MS
+from typer.testing import CliRunner
 
 from tests.support.api_floor import NOW_MS, SETTINGS, ApiFloor
 from tests.support.desk import BTC, account_update, book, held
@@ -208,3 +212,40 @@ def test_a_live_floors_notices_and_exports_say_so(tmp_path: Path) -> None:
     assert exports.schema_of(made).metadata[b"fluxfloor.mode"] == b"live"
     assert b"mode" not in exports.Files(exports.requested(asked, "", 1)).finish()["csv"]
     live.close()
+
+
+# --- carried over ------------------------------------------------------------------------------------------------
+
+
+def test_the_record_is_carried_to_another_floor_as_it_was_written(house: ApiFloor, tmp_path: Path) -> None:
+    for _ in range(2):
+        traded(house, 2)
+        agreed(house, house.clock.now_ms() + 1)
+        next_day(house)
+    elsewhere = ApiFloor(tmp_path / "elsewhere", settings("live"))
+    assert carry(house.floor.store, elsewhere.floor.store) == (2, 2)
+    assert carry(house.floor.store, elsewhere.floor.store) == (2, 0)
+    elsewhere.clock.advance_to(house.clock.now_ms())
+    assert elsewhere.get("/v1/paper-period").json["record"]["satisfied"] is True
+    elsewhere.close()
+
+
+def test_a_record_that_was_changed_is_not_carried(house: ApiFloor, tmp_path: Path) -> None:
+    traded(house, 2)
+    next_day(house)
+    (day,) = days(house)
+    assert not day.books_agreed
+    house.floor.store.patch(Ref(PaperDay.collection, day.id, "edge"), {"books_agreed": True})
+    elsewhere = ApiFloor(tmp_path / "elsewhere", settings("live"))
+    with pytest.raises(Misconfigured, match="not as it was written"):
+        carry(house.floor.store, elsewhere.floor.store)
+    elsewhere.close()
+
+
+def test_the_console_shows_what_is_missing(house: ApiFloor, tmp_path: Path) -> None:
+    traded(house, 2)
+    agreed(house, house.clock.now_ms() + 1)
+    next_day(house)
+    told = CliRunner().invoke(app, ["paper", "show", "--directory", str(tmp_path)])
+    assert "2026-09-21  2 orders, 2 filled  good" in told.output
+    assert "1 of 14 good days on paper in a row" in told.output

@@ -15,6 +15,7 @@ from fluxfloor.cli import (
     emulators,
     hypotheses,
     inspect,
+    paper,
     replay,
     research,
     run,
@@ -41,6 +42,7 @@ app.command("hypotheses")(hypotheses.hypotheses)
 app.add_typer(data.app, name="data")
 app.add_typer(cerebro.app, name="cerebro")
 app.add_typer(telegram.app, name="telegram")
+app.add_typer(paper.app, name="paper")
 for made in (research.backtest, research.sweep, research.walkforward, research.report):
     app.command(made.__name__)(made)
 

@@ -163,8 +163,9 @@ def _job(stage: StageSpec, job: str) -> OperationCounts:
         "market/pull": OperationCounts(steps=1, reads=4, writes=3, rounds=3, wait_ms=400),
         "market/catalog": OperationCounts(steps=2, reads=1, writes=4, rounds=3, wait_ms=1_500),
         "market/archive": OperationCounts(reads=12, blob_reads=6, blob_writes=6, cpu_ms=60, rounds=18),
-        # Every stage's row, the steps of the last minutes, and again the rows that change.
-        "dashboard/health": OperationCounts(steps=1, reads=len(STAGES) + 10, writes=5, rounds=3),
+        # Every stage's row, the steps of the last minutes, and again the rows that change; the accounts, open orders
+        # and quotes of what is at stake, and what went wrong lately.
+        "dashboard/health": OperationCounts(steps=1, reads=len(STAGES) + 16, writes=5, rounds=9),
         "exports/daily": OperationCounts(reads=200, blob_writes=4, cpu_ms=200, rounds=8),
         "allocation/days": OperationCounts(steps=1, reads=10, writes=6, cpu_ms=20, rounds=6),
         "reconciliation/daily": OperationCounts(steps=1, reads=10, writes=8, blob_reads=6, blob_writes=2, rounds=10),
