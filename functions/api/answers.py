@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from fluxfloor.contracts.base import Ident, Model, NonNegative, Positive, UtcMs
+from fluxfloor.contracts.base import Ident, Model, NonNegative, Number, Positive, UtcMs
 from fluxfloor.contracts.books import Adjustment, TreatAs
+from fluxfloor.contracts.capital import CapitalFlow, PayoutPaid, SenderPayout
 from fluxfloor.contracts.events import ExportKind
 from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import Limits, Policy
@@ -186,6 +187,20 @@ class AdjustmentChoice(Model):
     reason: Reason
 
 
+class PayoutReference(Model):
+    """By which the payment can be found: a transaction, a bank's number."""
+
+    reference: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class FlowRequest(Model):
+    """What a client brings (above zero) or takes (below), in the portfolio's currency."""
+
+    client_id: Ident
+    amount: Annotated[Number, Field(ge=-(10**15), le=10**15)]
+    reference: Annotated[str, Field(min_length=1, max_length=300)]
+
+
 # --- answers -----------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +326,58 @@ class QualityRow(Model):
 class QualityAnswer(Model):
     by: str
     items: tuple[QualityRow, ...]
+
+
+class PayoutRow(Model):
+    payout: SenderPayout
+    paid: PayoutPaid | None
+
+
+class Payouts(Model):
+    items: tuple[PayoutRow, ...]
+
+
+class ClientRow(Model):
+    client_id: str
+    units: NonNegative
+    paid_in: Number
+    worth: Number
+    made: Number  # what it is worth beyond what was paid in
+
+
+class MonthRow(Model):
+    """What a unit was worth as the month ended, and its returns over the month and the year up to then."""
+
+    month: str
+    nav: NonNegative | None
+    month_return: Number | None
+    year_return: Number | None
+
+
+class Capital(Model):
+    """`unattributed` is capital on the accounts that is no client's: it came before units, or is still to be entered
+    (below zero: a client's entry whose money has not come yet)."""
+
+    portfolio_id: str
+    currency: str
+    nav: Number
+    units: NonNegative
+    value: Number
+    unattributed: Number
+    as_of_ms: int
+    clients: tuple[ClientRow, ...]
+    months: tuple[MonthRow, ...]
+
+
+class CapitalFlows(Model):
+    items: tuple[CapitalFlow, ...]
+    next_cursor: str | None
+
+
+class FlowAsked(Model):
+    """On its way: it stands among the flows, with its units or why it was refused, once reconciliation has taken it."""
+
+    flow_id: str
 
 
 class Risks(Model):

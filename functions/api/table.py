@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import fluxfloor
+from fluxfloor.contracts.capital import PayoutPaid
 from fluxfloor.contracts.policy import Policy
 from fluxfloor.contracts.results import OrderQuality
 from fluxfloor.contracts.simulations import SimulationSpec
@@ -17,7 +18,7 @@ from fluxfloor.webapi.paging import Paged
 from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
-from functions.api import money, pages, people, policies, reads, sharing, shown, telegram, trading, writes
+from functions.api import money, owed, pages, people, policies, reads, sharing, shown, telegram, trading, writes
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -66,6 +67,20 @@ table.get("/v1/policies/{portfolio}/shadow", "A shadow beside what is in force",
     reads.shadow
 )
 table.get("/v1/senders", "Who may send signals", a.Senders)(reads.senders)
+table.get("/v1/senders/{id}/payouts", "What a sender is due and was paid, newest first", a.Payouts)(owed.payouts)
+table.write(
+    "POST", "/v1/senders/{id}/payouts/{month}", "Say that a payout was paid", PayoutPaid, body=a.PayoutReference,
+    status=201,
+)(owed.paid)  # fmt: skip
+table.get("/v1/portfolios/{portfolio}/capital", "Whose units a portfolio's capital is", a.Capital)(owed.capital)
+table.get(
+    "/v1/portfolios/{portfolio}/capital/flows", "Clients' deposits and withdrawals, newest first", a.CapitalFlows,
+    query=Paged,
+)(owed.flows)  # fmt: skip
+table.write(
+    "POST", "/v1/portfolios/{portfolio}/capital/flows", "A client brings capital or takes some", a.FlowAsked,
+    body=a.FlowRequest, status=202,
+)(owed.move)  # fmt: skip
 table.get("/v1/topology", "Stages and topics", a.Topology)(reads.topology)
 table.get("/v1/openapi.json", "This description", None, public=True)(pages.openapi)
 

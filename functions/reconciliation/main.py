@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fluxfloor.contracts.events import AdjustmentConfirmed, CandleClosed, ExecutionReported
+from fluxfloor.contracts.events import AdjustmentConfirmed, CandleClosed, CapitalMoved, ExecutionReported
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
-from functions.reconciliation import archiving, booking, comparing, differing
+from functions.reconciliation import booking, capital, comparing, daily, differing
 
 stage = Stage("reconciliation")
 
@@ -15,7 +15,9 @@ stage.on(CandleClosed)(booking.mark)
 stage.on(AdjustmentConfirmed, then=comparing.after_confirmation)(differing.confirm)
 
 stage.job("sweep")(lambda context, _: comparing.compare_all(context))
-stage.job("daily")(archiving.archive)
+stage.on(CapitalMoved)(capital.move)
+
+stage.job("daily")(daily.run)
 stage.job("watch")(lambda context, _: comparing.watch(context))
 
 main = serve(stage)

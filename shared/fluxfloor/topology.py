@@ -115,6 +115,7 @@ TOPICS: dict[str, Topic] = {
         Topic("orders.changed", "account", 24, "a wish to cancel, amend or release an intent"),
         Topic("executions.reported", "account", 744, "what became of an order, with new fills"),
         Topic("accounts.updated", "account", 168, "the books after a change"),
+        Topic("capital.moved", "portfolio", 168, "a client's deposit or withdrawal"),
         Topic("adjustments.confirmed", "account", 24, "a difference that a person agrees to"),
         Topic("risks.raised", "scope", 168, "something a person should know"),
         Topic("exports.requested", "export", 24, "a report somebody wants"),
@@ -220,13 +221,14 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("executions.reported", ordered=True),
                 Subscription("candles.closed", ordered=True, only={"traded": "true"}),
                 Subscription("adjustments.confirmed"),
+                Subscription("capital.moved", ordered=True),
                 releases("reconciliation"),
             ),
             produces=("accounts.updated", "orders.changed", "risks.raised"),
             schedules=(
                 _sweep(15, "compares every account with its venue"),
                 Schedule("watch", 1, "compares those at venues where an order or a position is open"),
-                Schedule("daily", 1440, "moves trades older than 30 days to files"),
+                Schedule("daily", 1440, "moves old trades to files, closes months, values units"),
             ),
             uses_venue=True,
             blobs_written=("trades/",),
@@ -262,6 +264,7 @@ STAGES: dict[str, StageSpec] = {
                 "quarantines.released",
                 "risks.raised",
                 "adjustments.confirmed",
+                "capital.moved",
             ),
             schedules=(_sweep(15),),
             public=True,
@@ -372,6 +375,7 @@ QUERIES: tuple[QueryShape, ...] = (
     QueryShape("orders", equals=("open",)),  # execution's sweep
     QueryShape("slots", equals=("open",)),  # execution's sweep
     QueryShape("orders", contains="names"),  # whose fill is this? (reconciliation)
+    QueryShape("capital_flows", equals=("portfolio_id",), order_by="ts_event_ms", descending=True),
     QueryShape("adjustments", equals=("account_id",), order_by="seen_ms", descending=True),
     QueryShape("accounts"),
     QueryShape("policies"),

@@ -22,6 +22,8 @@ from tests.support.api_floor import NOW_MS, SETTINGS, ApiFloor
 from tests.support.desk import BTC, DAY_MS, d, fill, intent, report
 
 MINUTE_MS = 60_000
+START_MS = 1_790_812_800_000  # 2026-10-01
+NEXT_MS = 1_793_491_200_000  # 2026-11-01
 
 
 @pytest.fixture
@@ -53,9 +55,11 @@ def differ(house: ApiFloor, looks: int = 2) -> Adjustment:
     return Adjustment.decode(audit.rows(house.floor.store, "adjustments")[0])
 
 
-def trade(house: ApiFloor, name: str, side: Side, price: str, at_ms: int, strategy: str = "trend") -> None:
+def trade(
+    house: ApiFloor, name: str, side: Side, price: str, at_ms: int, strategy: str = "trend", sender: str = "floor"
+) -> None:
     """An order that was filled at once, as execution reports it."""
-    order = intent(name, side, strategy=strategy, signal_ms=at_ms - 80, requested_ms=at_ms)
+    order = intent(name, side, strategy=strategy, sender_id=sender, signal_ms=at_ms - 80, requested_ms=at_ms)
     told = report(order, OrderState.FILLED, fill(f"t-{name}", 10, price, "0.05", at_ms=at_ms + 250))
     told = told.model_copy(update={"submitted_ms": at_ms + 40})
     fact = Fact.first(digest("told", name), ExecutionReported(report=told), at_ms)
@@ -169,3 +173,66 @@ def test_pages_of_trades_go_on_into_the_files_and_miss_and_repeat_none(house, mo
     assert sorted(seen) == sorted(row.id for row in rows)
     times = {row.id: row.exit_ms for row in rows}
     assert [times[name] for name in seen] == sorted(times.values(), reverse=True)
+
+
+# --- senders and clients -----------------------------------------------------------------------------------------
+
+
+def daily(house: ApiFloor, at_ms: int) -> None:
+    house.clock.advance_to(at_ms)
+    house._token = ""  # a login does not last for weeks
+    assert house.floor.tick("reconciliation", "daily", at_ms) is Outcome.ACK
+    house.floor.drain()
+
+
+def test_a_sender_is_due_a_share_of_what_its_signals_made_and_is_paid_once_with_a_reference(house):
+    house.put(InstrumentCatalog(id="kraken", ts_event_ms=NOW_MS, instruments=(BTC,)))
+    trade(house, "in", Side.BUY, "50000", NOW_MS, sender="desk")
+    trade(house, "out", Side.SELL, "60000", NOW_MS + 1_000, sender="desk")
+    daily(house, START_MS)
+    daily(house, START_MS + DAY_MS)
+    (row,) = house.get("/v1/senders/desk/payouts").json["items"]
+    assert (row["payout"]["month"], row["payout"]["parts"]["USDT"]["due"], row["paid"]) == ("2026-09", "1.98", None)
+    paid = house.send("POST", "/v1/senders/desk/payouts/2026-09", {"reference": "wire 7"})
+    assert (paid.status, paid.json["amounts"], paid.json["paid_by"]) == (201, {"USDT": "1.98"}, "admin")
+    assert house.get("/v1/senders/desk/payouts").json["items"][0]["paid"]["reference"] == "wire 7"
+    again = house.send("POST", "/v1/senders/desk/payouts/2026-09", {"reference": "wire 8"})
+    assert (again.status, again.fields) == (409, ["path.month"])
+    assert house.send("POST", "/v1/senders/desk/payouts/2026-08", {"reference": "x"}).status == 404
+    assert house.get("/v1/senders/nobody/payouts").json == {"items": []}
+    (record,) = [row for row in audit.rows(house.floor.store, "audit") if row["action"] == "payout.paid"]
+    assert (record["subject"], record["details"]) == ("desk|2026-09", {"USDT": "1.98", "reference": "wire 7"})
+
+
+def flow(house: ApiFloor, client: str, amount: str) -> dict[str, str]:
+    body = {"client_id": client, "amount": amount, "reference": f"wire of {client}"}
+    answer = house.send("POST", "/v1/portfolios/main/capital/flows", body)
+    assert answer.status == 202
+    house.floor.drain()
+    found = house.get("/v1/portfolios/main/capital/flows").json["items"]
+    return next(item for item in found if item["id"] == answer.json["flow_id"])
+
+
+def test_clients_buy_and_give_back_units_and_see_what_they_made_by_month(house):
+    house.put(InstrumentCatalog(id="kraken", ts_event_ms=NOW_MS, instruments=(BTC,)))
+    assert flow(house, "anna", "6000")["units"] == "6000"
+    daily(house, START_MS)
+    trade(house, "in", Side.BUY, "50000", START_MS + 1_000)
+    trade(house, "out", Side.SELL, "650100", START_MS + 2_000)  # 600 made, the fees taken off
+    house.floor.drain()
+    second = flow(house, "bob", "1100")
+    assert (second["nav"], second["units"]) == ("1.1", "1000")
+    daily(house, NEXT_MS)
+    found = house.get("/v1/portfolios/main/capital").json
+    assert [(row["client_id"], row["worth"], row["made"]) for row in found["clients"]] == [
+        ("anna", "6600", "600"), ("bob", "1100", "0"),
+    ]  # fmt: skip
+    assert (found["nav"], found["units"], found["value"], found["unattributed"]) == ("1.1", "7000", "7700", "2900")
+    months = {row["month"]: (row["nav"], row["month_return"]) for row in found["months"]}
+    assert months == {"2026-11": ("1.1", "0"), "2026-10": ("1.1", "0.1"), "2026-09": ("1", None)}
+    refused = flow(house, "bob", "-1101")
+    assert (refused["units"], "would be given back" in refused["refused"]) == ("0", True)
+    assert flow(house, "bob", "-1100")["units"] == "-1000"
+    assert house.get("/v1/portfolios/nobody/capital").status == 404
+    body = {"client_id": "c", "amount": "1", "reference": "x"}
+    assert house.send("POST", "/v1/portfolios/nobody/capital/flows", body).status == 404

@@ -223,6 +223,24 @@ class AdjustmentConfirmed(Event):
         return (self.adjustment_id,)
 
 
+class CapitalMoved(Event):
+    """A client brings capital to a portfolio, or takes some out (below zero), at what a unit is worth then."""
+
+    type: ClassVar[str] = "capital.moved.v1"
+    flow_id: Ident
+    portfolio_id: Ident
+    client_id: Ident
+    amount: Number
+    reference: str = Field(max_length=300)
+    recorded_by: Ident
+
+    def key(self) -> str:
+        return self.portfolio_id
+
+    def subjects(self) -> tuple[str, ...]:
+        return (self.flow_id,)
+
+
 class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
@@ -407,8 +425,8 @@ EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
         CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, OrderChanged,
-        ExecutionReported, AccountUpdated, AdjustmentConfirmed, RiskRaised, ExportRequested, ExportCompleted,
-        SimulationRequested, SimulationCompleted,
+        ExecutionReported, AccountUpdated, AdjustmentConfirmed, CapitalMoved, RiskRaised, ExportRequested,
+        ExportCompleted, SimulationRequested, SimulationCompleted,
         AllocationRequested, AllocationMade, HistoryUploaded, QuarantineReleased, ScheduleTicked, TimerFired,
     )
 }  # fmt: skip

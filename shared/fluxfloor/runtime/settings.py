@@ -234,6 +234,7 @@ class SenderSettings(Section):
     default_expected_alpha: Number | None = None
     max_lag_s: int = 300
     rate_per_minute: int = 60
+    payout_rate: Number = Field(default=Decimal("0.20"), ge=0, le=1)  # of net profit above the high-water mark
 
 
 class Channel(Section):
