@@ -9,7 +9,7 @@ from fluxfloor.cerebro import decide as cerebro
 from fluxfloor.cerebro import window as windows
 from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.decide import Decided
-from fluxfloor.contracts.events import DecisionMade, OrderRequested, SignalScored
+from fluxfloor.contracts.events import DecisionMade, OrderChanged, OrderRequested, SignalScored
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR, Halt, Policy
@@ -40,7 +40,10 @@ def decide(scored: SignalScored, work: Work) -> None:
         return
     action = scored.signal.action
     ground = read(
-        scored.signal.portfolio_id, work, windowed=action is not Action.ENTRY, entering=action is not Action.EXIT
+        scored.signal.portfolio_id,
+        work,
+        windowed=action is not Action.ENTRY,
+        entering=action in (Action.ENTRY, Action.TARGET),
     )
     if _waits(scored, ground, work) and waiting.wait(scored, work):
         return
@@ -87,12 +90,17 @@ def answer(scored: SignalScored, ground: Ground, book: RiskBook | None, work: Wo
 def tell(decided: Decided, work: Work, because: Fact | None = None) -> None:
     work.emit(DecisionMade(decision=decided.decision), because=because)
     work.emit(*(OrderRequested(intent=intent) for intent in decided.intents), because=because)
+    work.emit(*(OrderChanged(change=change) for change in decided.changes), because=because)
 
 
 def _waits(scored: SignalScored, ground: Ground, work: Work) -> bool:
     """A target only where all of it leads into positions: what may lead out of one never waits."""
     signal, policy = scored.signal, ground.policy
-    if signal.action is Action.EXIT or policy is None or not windows.waits(scored, policy.limits, work.now_ms):
+    if (
+        signal.action in (Action.EXIT, Action.CANCEL)
+        or policy is None
+        or not windows.waits(scored, policy.limits, work.now_ms)
+    ):
         return False
     rules = _rules(signal, ground, work)
     if (

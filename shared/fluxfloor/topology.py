@@ -191,7 +191,7 @@ STAGES: dict[str, StageSpec] = {
                 Subscription("risks.raised", only={"kind": "halted"}),
                 releases("cerebro"),
             ),
-            produces=("decisions.made", "orders.requested", "risks.raised"),
+            produces=("decisions.made", "orders.requested", "orders.changed", "risks.raised"),
             schedules=(_sweep(15, "decides the entries whose timer was lost"),),
             uses_timers=True,
         ),

@@ -16,6 +16,7 @@ from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import DUST, OrderIntent, OrderReport, Purpose
+from fluxfloor.contracts.plans import PlanStyle
 from fluxfloor.contracts.state import AccountFunds, BookPosition, Reservation, RiskBook
 
 ZERO = Decimal(0)
@@ -212,16 +213,21 @@ def reserve(
     book: RiskBook, intent: OrderIntent, rules: Instrument, price_ticks: int, *, stopped: bool = False
 ) -> RiskBook:
     """Sets aside the worst case of an intent until a terminal fact releases it. `price_ticks`: the dearest it is
-    expected to fill at; without a limit it may be WORST_MOVE dearer. `stopped`: an exit because of the stop."""
+    expected to fill at; without a limit that holds it may be WORST_MOVE dearer. `stopped`: an exit at the stop."""
     price = rules.price(price_ticks)
     reservation = Reservation(
         instrument_id=intent.instrument_id, strategy_id=intent.strategy_id, purpose=intent.purpose, side=intent.side,
-        lots=intent.lots, worst_price=rounded(price if intent.limit_ticks else price * (1 + WORST_MOVE)),
+        lots=intent.lots, worst_price=rounded(price if _held_to_limit(intent) else price * (1 + WORST_MOVE)),
         notional=rounded(rules.notional(price_ticks, intent.lots)), ts_event_ms=intent.requested_ms,
         limit_price=rules.price(intent.limit_ticks) if intent.limit_ticks else None, stopped=stopped,
         account_id="" if intent.account_id == book.account_id else intent.account_id,
     )  # fmt: skip
     return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
+
+
+def _held_to_limit(intent: OrderIntent) -> bool:
+    """A chase leaves its limit behind."""
+    return intent.limit_ticks is not None and (intent.plan is None or intent.plan.style is not PlanStyle.CHASE)
 
 
 def leave_when_filled(book: RiskBook, intents: tuple[str, ...], signal_id: str) -> RiskBook:

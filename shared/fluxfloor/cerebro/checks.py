@@ -8,10 +8,10 @@ from decimal import Decimal
 from fluxfloor.cerebro import words
 from fluxfloor.contracts.decisions import Limit, Reason
 from fluxfloor.contracts.events import SignalScored
-from fluxfloor.contracts.instruments import Instrument, Quote
+from fluxfloor.contracts.instruments import Instrument, Kind, Quote
 from fluxfloor.contracts.money import exact, rounded
 from fluxfloor.contracts.policy import Halt, Limits
-from fluxfloor.contracts.signals import Action, Direction, Signal, SizeKind
+from fluxfloor.contracts.signals import Action, Direction, Leg, OrderType, Signal, SizeKind, TimeInForce
 from fluxfloor.contracts.state import RiskBook
 
 MAX_SHARE = Decimal(1_000_000)  # of an alpha next to nothing: it is refused either way, and has to be storable
@@ -51,6 +51,13 @@ def tradable(direction: Direction, book: RiskBook, rules: Instrument) -> None:
         raise Refusal(Reason.UNSUPPORTED, f"{rules.symbol} is paid in {rules.quote}, the account holds {book.currency}")
     if direction is Direction.SHORT and not rules.allows_short:
         raise Refusal(Reason.SHORT_NOT_ALLOWED, f"{rules.venue} does not let {rules.symbol} be sold short")
+
+
+def standing(leg: Leg, rules: Instrument) -> None:
+    """An order for the day needs a market that has days; one at the market is over at once anyway."""
+    resting = leg.order_type is not OrderType.MARKET
+    if leg.time_in_force is TimeInForce.DAY and resting and rules.kind is not Kind.EQUITY:
+        raise Refusal(Reason.UNSUPPORTED, f"{rules.venue} has no sessions: send gtc or an expiry for {rules.symbol}")
 
 
 def fresh(scored: SignalScored, limits: Limits, now_ms: int) -> Quote:

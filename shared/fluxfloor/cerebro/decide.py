@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import checks, explain, several
+from fluxfloor.cerebro import cancelling, checks, explain, several
 from fluxfloor.cerebro.case import Case, wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized, enter
@@ -17,7 +17,7 @@ from fluxfloor.contracts.decisions import Decision, LegDecision, Reason, Verdict
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import exact
-from fluxfloor.contracts.orders import OrderIntent, Purpose
+from fluxfloor.contracts.orders import OrderChange, OrderIntent, Purpose
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.signals import Action, Signal
 from fluxfloor.contracts.state import RiskBook
@@ -27,11 +27,12 @@ STOP = "stop"  # the trigger that a position's own watch names when its stop was
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The answer, the book after it, and the orders to ask for."""
+    """The answer, the book after it, the orders to ask for, and what is to change of those on their way."""
 
     decision: Decision
     book: RiskBook | None
     intents: tuple[OrderIntent, ...] = ()
+    changes: tuple[OrderChange, ...] = ()
 
 
 @exact
@@ -57,6 +58,8 @@ def decide(
     kind = style or scored.signal.strategy_id
     try:
         cases = [_case(part, book, policy, halts, instruments, kind, now_ms, knowledge) for part in parts]
+        if scored.signal.action is Action.CANCEL:
+            return _cancelled(scored.signal, cases)
         if len(cases) > 1:
             return _together(scored.signal, cases)
         (case,) = cases
@@ -140,6 +143,15 @@ def _leg(decision: Decision) -> LegDecision:
     told = {name: getattr(decision, name) for name in LegDecision.model_fields if not name.startswith("intent_id")}
     several = decision.intent_ids if len(decision.intent_ids) > 1 else ()
     return LegDecision(**told, intent_id=next(iter(decision.intent_ids), None), intent_ids=several)
+
+
+def _cancelled(signal: Signal, cases: list[Case]) -> Decided:
+    changes = cancelling.cancel(cases)
+    decision = Decision(
+        **_about(signal), verdict=Verdict.ACCEPTED, reason=Reason.OK, text=cancelling.told(cases, changes),
+        book_version=cases[0].book.version, policy_version=cases[0].policy.version, ts_event_ms=cases[0].now_ms,
+    )  # fmt: skip
+    return Decided(decision, cases[0].book, changes=changes)
 
 
 # --- the answer --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import checks, routing, words
+from fluxfloor.cerebro import checks, planning, routing, words
 from fluxfloor.cerebro import prices as pricing
 from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
@@ -18,7 +18,7 @@ from fluxfloor.contracts.decisions import Limit, Reason, Tail
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderIntent, Purpose, Side
 from fluxfloor.contracts.policy import FLOOR
-from fluxfloor.contracts.signals import Action, Direction, Leg
+from fluxfloor.contracts.signals import Action, Direction, Leg, OrderType, TimeInForce
 from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import RetryLater
 
@@ -56,7 +56,16 @@ class Prepared:
     def orders(self, lots: int, book: RiskBook) -> tuple[OrderIntent, ...]:
         """Account by account, by what each can take on that book."""
         parts = routing.split(replace(self.entry, book=book), lots, self.case.policy.account_id)
-        return routing.orders(self.intent(lots), parts, self.case.place) if parts else ()
+        return self._worked(self.intent(lots), parts) if parts else ()
+
+    def _worked(self, whole: OrderIntent, parts: dict[str, int]) -> tuple[OrderIntent, ...]:
+        """Each part with a plan that fits its size."""
+        made = routing.orders(whole, parts, self.case.place)
+        if len(made) == 1 and made[0].lots == whole.lots:
+            return made
+        ground = _ground(self)
+        plans = [planning.plan(ground, order.lots, whole.lots) for order in made]
+        return tuple(order.model_copy(update={"plan": plan}) for order, plan in zip(made, plans, strict=True))
 
     def sized(self, sizing: Sizing, lots: int, with_legs: tuple[str, ...] = (), on: RiskBook | None = None) -> Sized:
         """With `lots`, which `sizing` allows; raises Refusal where the venue takes no order as small as that. `on`: the
@@ -68,7 +77,7 @@ class Prepared:
             steps = _routed(self.case.rules, parts, lots, steps)
             lots = sum(parts.values())
         whole = self.intent(lots, with_legs)
-        made = routing.orders(whole, parts, self.case.place)
+        made = self._worked(whole, parts)
         return Sized(whole, prices, steps, self.alpha, self.slipped.share, sizing.tail, made)
 
 
@@ -84,6 +93,7 @@ def prepare(case: Case, wish: Wanted) -> Prepared:
     rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
     checks.halted(case.halts)
     checks.tradable(wish.direction, case.book, rules)
+    checks.standing(case.leg, rules)
     accounts = routing.able(case.policy, case.book, rules)
     checks.funded(case.book, limits, case.now_ms)
     quote = checks.fresh(case.scored, limits, case.now_ms)
@@ -96,7 +106,8 @@ def prepare(case: Case, wish: Wanted) -> Prepared:
     if books.drawdown(case.book) >= limits.drawdown_halves:
         stop = pricing.tightened(stop, long, prices, limits.drawdown_stop)
     target = pricing.take_profit_ticks(leg, long, prices, rules)
-    entry = replace(_entry(case, wish, long, prices, stop, quote), accounts=accounts)
+    entry = _entry(case, wish, long, prices, stop, quote)
+    entry = replace(entry, accounts=accounts, chased=planning.chased(leg, case.signal, limits))
     return Prepared(case, leg, entry, slipped, alpha, target, max(1, rules.ticks(quote.mid)))
 
 
@@ -155,14 +166,29 @@ def _routed(rules: Instrument, parts: dict[str, int], lots: int, steps: tuple[Li
 
 
 def _intent(prepared: Prepared, lots: int, with_legs: tuple[str, ...]) -> OrderIntent:
-    case, entry, prices = prepared.case, prepared.entry, prepared.entry.prices
-    signal = case.signal
+    case, entry, prices, leg = prepared.case, prepared.entry, prepared.entry.prices, prepared.leg
+    signal, trail = case.signal, prices.trail or pricing.trail_ticks(leg, prices.expected, case.rules)
     return OrderIntent(
         intent_id=ids.intent_id(signal.signal_id, case.place, Purpose.ENTRY), signal_id=signal.signal_id,
         portfolio_id=signal.portfolio_id, account_id=case.policy.account_id, strategy_id=signal.strategy_id,
         sender_id=signal.sender_id, instrument_id=case.rules.instrument_id, purpose=Purpose.ENTRY,
-        side=Side.BUY if entry.long else Side.SELL, lots=lots, order_type=prepared.leg.order_type,
+        side=Side.BUY if entry.long else Side.SELL, lots=lots, order_type=leg.order_type,
         limit_ticks=prices.limit, trigger_ticks=prices.trigger, stop_loss_ticks=entry.stop_ticks,
         take_profit_ticks=prepared.target, arrival_ticks=prepared.mid, requested_ms=case.now_ms,
         signal_ms=signal.ts_received_ms, expires_ms=signal.expires_ms, tag=signal.tag, with_legs=with_legs,
+        trail_ticks=trail, time_in_force=_in_force(leg), post_only=leg.post_only,
+        plan=planning.plan(_ground(prepared), lots, lots),
     )  # fmt: skip
+
+
+def _in_force(leg: Leg) -> TimeInForce:
+    """At the market, for the day says nothing that matters, and not every venue knows it."""
+    if leg.time_in_force is TimeInForce.DAY and leg.order_type is OrderType.MARKET:
+        return TimeInForce.GTC
+    return leg.time_in_force or TimeInForce.GTC
+
+
+def _ground(prepared: Prepared) -> planning.Ground:
+    seen = prepared.case.signal.reference_price
+    ticks = max(1, prepared.case.rules.ticks(seen)) if seen is not None else prepared.mid
+    return planning.Ground(prepared.leg, prepared.entry, prepared.alpha, ticks)

@@ -42,11 +42,18 @@ class Entry:
     why_less: str = ""  # the signal's own word for its size_factor
     now_ms: int = 0
     accounts: tuple[str, ...] = ()  # that it may go to; none where there is nothing to choose
+    chased: bool = False  # re-priced while it does not fill
 
     @property
     def price(self) -> Decimal:
         """The dearest it is expected to fill at: what exposure is measured with."""
         return self.rules.price(self.prices.high)
+
+    @property
+    def worst(self) -> Decimal:
+        """The dearest that it may fill at."""
+        held = self.prices.limit is not None and not self.chased
+        return self.price if held else self.price * (ONE + books.WORST_MOVE)
 
     @property
     def distance(self) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fluxfloor.cerebro import routing, words
+from fluxfloor.cerebro import planning, routing, words
 from fluxfloor.cerebro.case import Case
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized
@@ -26,6 +26,8 @@ def entered(case: Case, sized: Sized) -> str:
     parts.append(_stop(intent, sized, rules))
     if intent.take_profit_ticks:
         parts.append(f"take-profit at {words.price(rules.price(intent.take_profit_ticks))}")
+    if worked := planning.told(intent.plan):
+        parts.append(worked)
     if len(sized.orders) > 1:
         parts.append(_split(sized.orders, rules))
     bound = next(step for step in sized.steps if step.binding)

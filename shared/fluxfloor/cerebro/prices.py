@@ -26,6 +26,7 @@ class Prices:
     high: int
     limit: int | None = None
     trigger: int | None = None
+    trail: int | None = None
 
 
 def entry_prices(leg: Leg, long: bool, quote: Quote, rules: Instrument) -> Prices:
@@ -33,6 +34,12 @@ def entry_prices(leg: Leg, long: bool, quote: Quote, rules: Instrument) -> Price
     touch = max(1, rules.ticks_above(quote.ask) if long else rules.ticks_below(quote.bid))
     if leg.order_type is OrderType.MARKET:
         return Prices(touch, touch, touch)
+    if leg.order_type is OrderType.TRAILING_STOP:
+        return _trailing(leg, long, touch, rules)
+    if leg.order_type is OrderType.TAKE_PROFIT:
+        trigger = _trigger(leg, not long, rules)  # it is reached from the other side
+        level = min(trigger, touch) if long else max(trigger, touch)
+        return Prices(level, *((level, touch) if long else (touch, level)), trigger=trigger)
     if leg.order_type is OrderType.STOP:
         trigger = _trigger(leg, long, rules)
         level = max(trigger, touch) if long else min(trigger, touch)
@@ -42,6 +49,24 @@ def entry_prices(leg: Leg, long: bool, quote: Quote, rules: Instrument) -> Price
     market = touch if trigger_or_none is None else trigger_or_none
     low, high = (min(limit, market), limit) if long else (limit, max(limit, market))
     return Prices(limit, low, high, limit=limit, trigger=trigger_or_none)
+
+
+def _trailing(leg: Leg, long: bool, touch: int, rules: Instrument) -> Prices:
+    """It may start at once, should the market turn here; the farther the market goes on, the better it fills."""
+    trail = trail_ticks(leg, touch, rules)
+    if trail is None:
+        raise Refusal(Reason.UNSUPPORTED, f"a {leg.order_type} order needs the distance that it trails by")
+    level = touch + trail if long else _on_grid(touch - trail, rules.price(touch - trail), rules)
+    return Prices(level, *((touch, level) if long else (level, touch)), trail=trail)
+
+
+def trail_ticks(leg: Leg, price_ticks: int, rules: Instrument) -> int | None:
+    """How far a stop follows behind the best price, up to the next tick; None where nothing trails."""
+    if leg.trail is not None:
+        return max(1, rules.ticks_above(leg.trail))
+    if leg.trail_share is not None:
+        return max(1, rules.ticks_above(leg.trail_share * rules.price(price_ticks)))
+    return None
 
 
 def _limit(leg: Leg, long: bool, rules: Instrument) -> int:
@@ -75,6 +100,9 @@ def stop_ticks(scored: SignalScored, long: bool, prices: Prices, rules: Instrume
     if leg.stop_loss is not None:
         stop = rules.ticks(leg.stop_loss)
         source = f"the signal's stop at {words.price(leg.stop_loss)}"
+    elif prices.trail is None and (trail := trail_ticks(leg, prices.expected, rules)) is not None:
+        stop = prices.low - trail if long else prices.high + trail
+        source = f"a stop {words.price(rules.price(trail))} behind"
     else:
         atr = scored.features.get("atr_14")
         if not atr or atr <= 0:
@@ -118,4 +146,4 @@ def take_profit_ticks(leg: Leg, long: bool, prices: Prices, rules: Instrument) -
     return max(1, target)
 
 
-__all__ = ["Prices", "entry_prices", "stop_ticks", "styled", "take_profit_ticks", "tightened"]
+__all__ = ["Prices", "entry_prices", "stop_ticks", "styled", "take_profit_ticks", "tightened", "trail_ticks"]

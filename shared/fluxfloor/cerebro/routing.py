@@ -58,9 +58,8 @@ def _covered(entry: Entry, account_id: str) -> int:
     free = books.funds_of(entry.book)[account_id].margin_free
     if free is None or entry.rules.margin_rate >= 1:
         return lots
-    worst = entry.price if entry.prices.limit is not None else entry.price * (1 + books.WORST_MOVE)
     on_way = books.reserved(own.book, entry.instruments)
-    per_unit = worst * (entry.rules.margin_rate + entry.rules.taker_fee)
+    per_unit = entry.worst * (entry.rules.margin_rate + entry.rules.taker_fee)
     return min(lots, entry.lots_for(free - on_way.margin - on_way.fees, per_unit))
 
 

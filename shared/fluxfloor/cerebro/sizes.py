@@ -108,7 +108,7 @@ def margin(entry: Entry) -> Limit:
     """The hard one: should everything on its way fill at its worst price, with its fees, neither cash nor margin nor
     leverage runs out. Only what is paid in full takes cash."""
     rules, book, limits = entry.rules, entry.book, entry.limits
-    worst = entry.price if entry.prices.limit is not None else entry.price * (ONE + books.WORST_MOVE)
+    worst = entry.worst
     fee, slip, bound = worst * rules.taker_fee, worst - entry.price, worst * rules.margin_rate
     held, on_way = books.margin_held(book, entry.instruments), books.reserved(book, entry.instruments)
     room = limits.margin_cap * (book.equity - on_way.fees - on_way.slippage) - held - on_way.margin

@@ -72,14 +72,14 @@ def joined(window: EntryWindow | None, entry: Waiting, policy: Policy, now_ms: i
 
 
 def leaves(signal: Signal) -> bool:
-    """Does any leg of it want out, whatever the book says?"""
+    """Does any leg of it want out, or its entries back, whatever the book says?"""
     return any(True for _ in _leaving(signal))
 
 
 def _leaving(signal: Signal) -> Iterator[Leg]:
     for leg in signal.legs:
         to_flat = leg.direction is Direction.FLAT or (leg.size is not None and not leg.size.value)
-        if signal.action is Action.EXIT or (signal.action is Action.TARGET and to_flat):
+        if signal.action in (Action.EXIT, Action.CANCEL) or (signal.action is Action.TARGET and to_flat):
             yield leg
 
 

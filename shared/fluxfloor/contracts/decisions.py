@@ -35,6 +35,7 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
     AT_TARGET = "at_target"
     NOTHING_TO_EXIT = "nothing_to_exit"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
     STOP_WRONG_SIDE = "stop_wrong_side"
     NO_STOP = "no_stop"
     DAILY_LOSS = "daily_loss"

@@ -45,6 +45,16 @@ class Limits(Model):
     against_trend_size: Share = Decimal("0.70")  # of an outside sender's entry against a confirmed trend
     entry_style: Literal["as_sent", "by_regime"] = "as_sent"  # "by_regime": at a limit where the market reverts
     limit_offset: Fraction = Decimal("0.0005")  # behind the touch, of such a limit
+    entry_plan: Literal["once", "chase"] = (
+        "chase"  # "chase": what does not fill is re-priced at mid, under the 30 % rule
+    )
+    chase_patience_ms: Annotated[int, Field(gt=0, le=86_400_000)] = 60_000  # how long it may rest unfilled
+    max_chases: Annotated[int, Field(ge=0, le=20)] = 3  # after which it is given up
+    large_plan: Literal["once", "twap", "iceberg"] = "once"  # how an entry is worked that is larger than what follows
+    large_touch_multiple: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None  # of what the quote offers
+    large_volume_share: Share | None = None  # of what trades in a bar on average
+    large_over_ms: Annotated[int, Field(gt=0, le=86_400_000)] = 900_000  # "twap": the span that its slices share
+    large_slices: Count = 10  # "twap": no more than so many
     cvar_cap: Fraction = Decimal("0.015")  # one-day portfolio CVaR at cvar_alpha, loss positive
     cvar_alpha: Annotated[Decimal, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.975")
     assumed_cvar: Fraction = Decimal("0.10")  # of its notional, for an instrument with too few days beside others

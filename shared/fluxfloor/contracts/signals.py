@@ -8,12 +8,14 @@ from enum import StrEnum
 from pydantic import Field
 
 from fluxfloor.contracts.base import Ident, Model, Number, Positive, UtcMs
+from fluxfloor.contracts.plans import MAX_SLICES, PlanStyle
 
 
 class Action(StrEnum):
     ENTRY = "ENTRY"  # open or add to a position
     EXIT = "EXIT"  # reduce or close it; never refused by a limit
     TARGET = "TARGET"  # hold exactly this much; Cerebro turns it into one of the others
+    CANCEL = "CANCEL"  # withdraw what rests or waits of the strategy's entries in the instrument; nothing held is left
 
 
 class Direction(StrEnum):
@@ -50,6 +52,15 @@ class Size(Model):
     value: Number = Field(ge=0)
 
 
+class PlanWish(Model):
+    """How the sender would have an entry worked. What he leaves out, and whether it fits, the floor decides."""
+
+    style: PlanStyle
+    over_ms: int = Field(default=0, ge=0, le=86_400_000)  # TWAP
+    slices: int = Field(default=0, ge=0, le=MAX_SLICES)  # TWAP
+    show: Positive | None = None  # ICEBERG: the most on display, in the base asset
+
+
 class Leg(Model):
     """One instrument's part of a signal."""
 
@@ -61,6 +72,11 @@ class Leg(Model):
     trigger_price: Positive | None = None
     stop_loss: Positive | None = None
     take_profit: Positive | None = None
+    time_in_force: TimeInForce | None = None  # None: nothing is said
+    post_only: bool = False
+    trail: Positive | None = None  # a TRAILING_STOP's distance from the best price; else the protective stop follows so
+    trail_share: Positive | None = Field(default=None, lt=1)  # the same as a fraction of the price at the decision
+    plan: PlanWish | None = None
     seen_price: Positive | None = None  # what the sender saw; by default, of the first leg, the reference price
 
 

@@ -99,6 +99,7 @@ class Holding(Model):
     entry_ms: UtcMs = 0
     stop_price: NonNegative | None = None
     take_profit: NonNegative | None = None
+    trail: NonNegative | None = None  # how far its stop follows behind the best price
     best_price: NonNegative | None = None  # the close most in its favour since the entry, what a trailing stop hangs on
     tag: str = ""
     pending: dict[str, Pending] = Field(default_factory=dict)  # by signal; until empty, a strategy wishes nothing new

@@ -14,6 +14,7 @@ from fluxfloor.contracts.decisions import Decision, Verdict
 from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, Purpose
+from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.state import Holding, ModeRecord, Pending, SeenOrder, Stances
 
 MIN_TRADES = 20  # closed round trips before a mean edge says anything
@@ -103,9 +104,15 @@ def _open(
         "entry_ms": holding.entry_ms if before else fill.ts_event_ms,
         "stop_price": _price(intent.stop_loss_ticks, instrument) or holding.stop_price,
         "take_profit": _price(intent.take_profit_ticks, instrument) or holding.take_profit,
+        "trail": _trail(intent, instrument) or holding.trail,
         "tag": intent.tag,
     }
     return holding.model_copy(update=update)
+
+
+def _trail(intent: OrderIntent, instrument: Instrument) -> Decimal | None:
+    """What an entry trails to get in by says nothing of its stop."""
+    return None if intent.order_type is OrderType.TRAILING_STOP else _price(intent.trail_ticks, instrument)
 
 
 def _close(holding: Holding, lots: int, price: Decimal, fee: Decimal, instrument: Instrument) -> Holding:

@@ -17,7 +17,7 @@ from fluxfloor.features.compute import Bars, FeatureSet, compute
 from fluxfloor.features.noise import NoiseFilter
 from fluxfloor.features.positions import holding_key, split_key, with_holding
 from fluxfloor.features.screening import held_back
-from fluxfloor.strategies import Compiled, Strategy, Trail, Wish, build, followed, protective_stop, trailed
+from fluxfloor.strategies import Compiled, Strategy, Trail, Wish, build, followed, following, protective_stop, trailed
 from fluxfloor.strategies.trial import weighed, weight_of
 
 SENDER = "floor"
@@ -131,9 +131,11 @@ def _speak(
         if noise is not None:
             filtered.append(noise)
             wish = None
-        if isinstance(wish, Trail):
+        if wish is None:
+            holding = following(holding)
+        elif isinstance(wish, Trail):
             holding = trailed(holding, exact(wish.stop_price))
-        elif wish is not None:
+        else:
             wish = _doubted(wish, values, around.contradicted_share)
             signal = _signal(key, wish, voice, holding, closed, now_ms)
             pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)

@@ -101,6 +101,8 @@ def draft_moves(fields: Fields, order: Order, moves: list[Move]) -> list[Draft]:
 
 
 def _leg(order: Order, move: Move) -> LegDraft:
+    if move.action is Action.CANCEL:
+        return LegDraft(order.wanted, move.direction)
     enters = move.direction if move.action is not Action.EXIT else None
     return LegDraft(order.wanted, move.direction, move.size, order.terms(enters))
 

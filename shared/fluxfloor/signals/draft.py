@@ -8,6 +8,7 @@ from decimal import Decimal
 from fluxfloor.contracts.instruments import Kind
 from fluxfloor.contracts.signals import Action, Direction, OrderType, Size, SizeKind
 from fluxfloor.contracts.state import Sender
+from fluxfloor.signals.working import AS_IT_IS, Work
 
 Note = str | int | bool | None
 EVERYTHING = Size(kind=SizeKind.FRACTION, value=Decimal(1))
@@ -45,6 +46,7 @@ class Terms:
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     reference_price: Decimal | None = None  # the price the sender saw
+    work: Work = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True)

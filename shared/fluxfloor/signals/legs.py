@@ -14,11 +14,12 @@ from fluxfloor.signals.fields import Fields, Found, contradiction, missing
 from fluxfloor.signals.refusals import Refused
 from fluxfloor.signals.terms import TermNames, read_terms
 from fluxfloor.signals.words import SIDES, Meaning, canonical_word, combine, read_action, read_position
+from fluxfloor.signals.working import WorkNames
 
 KINDS: Final = {
     "entry": (Action.ENTRY, False), "open": (Action.ENTRY, False), "scalein": (Action.ENTRY, True),
     "add": (Action.ENTRY, True), "exit": (Action.EXIT, False), "close": (Action.EXIT, False),
-    "scaleout": (Action.EXIT, False), "target": (Action.TARGET, False),
+    "scaleout": (Action.EXIT, False), "target": (Action.TARGET, False), "cancel": (Action.CANCEL, False),
 }  # fmt: skip
 """What a signal as a whole may ask for, and whether it adds to what is open."""
 
@@ -36,7 +37,9 @@ _SIZES: Final = {
 }  # fmt: skip
 _TERMS: Final = TermNames(
     price=("price",), seen=("referenceprice",), stop=("stoploss", "stop"), target=("takeprofit",), stop_offset=(),
-    stop_percent=(), target_offset=(), target_percent=(), in_pips=(), trailing=(),
+    stop_percent=(), target_offset=(), target_percent=(), in_pips=(), trailing=(), work=WorkNames(
+        in_force=("timeinforce",), trail=("trailamount",), trail_percent=("trailpercent",), plan=("plan",)
+    ),
 )  # fmt: skip
 
 
@@ -60,12 +63,24 @@ def read_leg(fields: Fields, wish: Wish) -> ReadLeg:
     wanted = _wanted(fields)
     aim = _aim(fields, wish)
     size = _size(fields, aim.action)
+    if aim.action is Action.CANCEL:
+        return _withdrawn(fields, wanted, size)
     if aim.action is Action.EXIT and size is None:
         if wish.word == "scaleout":
             raise missing(fields.at("quantity"), "by how much to reduce", "Add quantity or fraction.")
         size = EVERYTHING
     terms = read_terms(fields, _TERMS, None if aim.action is Action.EXIT else aim.direction)
     return ReadLeg(aim.action, aim.adds, LegDraft(wanted, aim.direction, size, terms))
+
+
+def _withdrawn(fields: Fields, wanted: Wanted, size: Size | None) -> ReadLeg:
+    """Takes back entries on their way, all of them: it has neither a size nor terms."""
+    if size is not None:
+        path = fields.path_of(*_SIZES)
+        fix = "Leave the size out; to reduce a position send EXIT."
+        raise Refused("contradiction", "A cancel takes back whole orders.", field=path, fix=fix)
+    read_terms(fields, _TERMS, None)
+    return ReadLeg(Action.CANCEL, False, LegDraft(wanted, Direction.FLAT))
 
 
 def _wanted(fields: Fields) -> Wanted:
@@ -106,6 +121,8 @@ def _aim(fields: Fields, wish: Wish) -> Meaning:
     direction = read_position(str(held.value), held.path) if held else None
     if wish.action is Action.TARGET or (wish.action is None and fields.has("targetposition")):
         return _target(fields, direction)
+    if wish.action is Action.CANCEL:
+        return Meaning(Action.CANCEL, Direction.FLAT)
     if wish.action is Action.EXIT:
         left = combine(side, Direction.FLAT).direction if side else direction
         return Meaning(Action.EXIT, left or Direction.FLAT)

@@ -192,6 +192,11 @@ def _leg(leg: LegDraft, resolved: Resolved, alone: bool) -> Leg:
         trigger_price=leg.terms.trigger_price,
         stop_loss=leg.terms.stop_loss,
         take_profit=leg.terms.take_profit,
+        time_in_force=leg.terms.work.time_in_force,
+        post_only=leg.terms.work.post_only,
+        trail=leg.terms.work.trail,
+        trail_share=leg.terms.work.trail_share,
+        plan=leg.terms.work.plan,
         seen_price=None if alone else leg.terms.reference_price,
     )
 
@@ -244,7 +249,7 @@ def _note(value: Note) -> Note:
 def _told(signal: Signal) -> dict[str, Any]:
     leg = signal.leg
     told: dict[str, Any] = {"signal_id": signal.signal_id, "action": signal.action.value}
-    if not (signal.action is Action.EXIT and leg.direction is Direction.FLAT):
+    if signal.action not in (Action.EXIT, Action.CANCEL) or leg.direction is not Direction.FLAT:
         told["direction"] = leg.direction.value
     told |= {"instrument_id": leg.instrument_id, "strategy_id": signal.strategy_id}
     if leg.size is not None:

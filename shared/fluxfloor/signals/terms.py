@@ -14,9 +14,10 @@ from fluxfloor.signals.fields import Fields, missing
 from fluxfloor.signals.numbers import fitted
 from fluxfloor.signals.refusals import Refused
 from fluxfloor.signals.words import read_order_type
+from fluxfloor.signals.working import WORK_NAMES, WorkNames, read_work, skip_work
 
 _LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-_TRIGGERED = (OrderType.STOP, OrderType.STOP_LIMIT)
+_TRIGGERED = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT)
 Names = tuple[str, ...]
 
 
@@ -45,10 +46,8 @@ class TermNames:
         "tpticks",
         "tppoints",
     )
-    trailing: Names = (
-        "trailingstop", "trailingstoploss", "trailpercent", "trailprice", "trailamount", "trailoffset", "trailpoints",
-        "trailingstoppercent", "trailing",
-    )  # fmt: skip
+    trailing: Names = ("trailingstop", "trailingstoploss", "trailpoints", "trailing")  # by what, they don't say
+    work: WorkNames = WORK_NAMES
 
 
 def read_terms(fields: Fields, names: TermNames, enters: Direction | None) -> Terms:
@@ -58,14 +57,14 @@ def read_terms(fields: Fields, names: TermNames, enters: Direction | None) -> Te
     limit = _limit(fields, names, order_type, price)
     trigger = _trigger(fields, names, order_type)
     reference = seen or (price if order_type not in _LIMITED else None)
-    terms = Terms(order_type, limit, trigger, reference_price=reference)
     if enters is None:
         fields.read(*names.stop, *names.target, *names.trigger)
-        return terms
+        skip_work(fields, names.work)
+        return Terms(order_type, limit, trigger, reference_price=reference)
     stop, target = _protection(fields, names, enters, limit or trigger or reference)
     if stop is None and order_type not in _TRIGGERED:
         stop = fields.price(*names.trigger)  # a stop price beside an order that is no stop order protects it
-    return Terms(order_type, limit, trigger, stop, target, reference)
+    return Terms(order_type, limit, trigger, stop, target, reference, read_work(fields, names.work, order_type))
 
 
 def check_leverage(fields: Fields) -> None:
@@ -106,7 +105,8 @@ def _protection(
 ) -> tuple[Decimal | None, Decimal | None]:
     fix = "Send the stop or target as a price; what a pip or tick is differs between venues."
     fields.refuse(names.in_pips, "is counted in pips or ticks.", fix)
-    fields.refuse(names.trailing, "asks for a trailing stop, which is not offered.", "Send stop_loss as a price.")
+    fix = "Send trail_amount, a distance in price, or trail_percent."
+    fields.refuse(names.trailing, "does not say by what the stop is to trail.", fix)
     sign = 1 if enters is Direction.LONG else -1
     stop = fields.price(*names.stop) or _relative(fields, names.stop_offset, names.stop_percent, base, -sign)
     target = fields.price(*names.target) or _relative(fields, names.target_offset, names.target_percent, base, sign)

@@ -17,7 +17,8 @@ from fluxfloor.signals.refusals import Refused
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """An EXIT's direction is that of the position it leaves; FLAT leaves whatever is held."""
+    """An EXIT's direction is that of the position it leaves; FLAT leaves whatever is held. A CANCEL takes back entries
+    that are on their way, on either side."""
 
     action: Action
     direction: Direction
@@ -30,6 +31,7 @@ _LEAVE_LONG = Meaning(Action.EXIT, Direction.LONG)
 _LEAVE_SHORT = Meaning(Action.EXIT, Direction.SHORT)
 _LEAVE = Meaning(Action.EXIT, Direction.FLAT)
 _ADD = Meaning(Action.ENTRY, Direction.LONG, adds=True)
+_CANCEL = Meaning(Action.CANCEL, Direction.FLAT)
 
 _BY_MEANING: Final = {
     _LONG: "buy long enterlong entrylong openlong golong longentry buytoopen bull bullish",
@@ -38,6 +40,7 @@ _BY_MEANING: Final = {
     _LEAVE_SHORT: "cover exitshort closeshort shortexit shortclose buytocover buytoclose",
     _LEAVE: "exit close flat flatten closeall exitall closeposition exitposition closepositions",
     _ADD: "add scalein addlong",
+    _CANCEL: "cancel cancelorder cancelorders cancelall cancelallorders withdraw",
 }
 ACTIONS: Final = {word: meaning for meaning, words in _BY_MEANING.items() for word in words.split()}
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
@@ -51,6 +54,9 @@ ORDER_TYPES: Final = {
     "limit": OrderType.LIMIT, "lmt": OrderType.LIMIT,
     "stop": OrderType.STOP, "stopmarket": OrderType.STOP, "stopmkt": OrderType.STOP,
     "stoplimit": OrderType.STOP_LIMIT, "stoplmt": OrderType.STOP_LIMIT,
+    "takeprofit": OrderType.TAKE_PROFIT, "takeprofitmarket": OrderType.TAKE_PROFIT, "mit": OrderType.TAKE_PROFIT,
+    "trailingstop": OrderType.TRAILING_STOP, "trailstop": OrderType.TRAILING_STOP,
+    "trailingstopmarket": OrderType.TRAILING_STOP,
 }  # fmt: skip
 _IDLE: Final = frozenset({"hold", "wait", "neutral", "none", "alert", "info", "heartbeat", "ping", "test"})
 
@@ -66,18 +72,11 @@ def read_action(word: str, field: str) -> Meaning:
         return ACTIONS[key]
     if key in _IDLE:
         raise Refused("no_change", f"{word!r} asks for no trade.", field=field, fix="Send only what is to be traded.")
-    if key.startswith("cancel"):
-        raise Refused(
-            "unsupported_action",
-            "Orders cannot be cancelled by a webhook.",
-            field=field,
-            fix='Give the entry an expiry, so that it cancels itself; to leave a position send "exit".',
-        )
     raise Refused(
         "unsupported_action",
         f"{word[:60]!r} is not an action that is known here.",
         field=field,
-        fix="Send buy, sell, short, cover, exit or add.",
+        fix="Send buy, sell, short, cover, exit, add or cancel.",
     )
 
 
@@ -103,6 +102,6 @@ def read_order_type(word: str, field: str) -> OrderType:
             "unsupported_field",
             f"{word[:60]!r} is not an order type that is known here.",
             field=field,
-            fix="Send MARKET, LIMIT, STOP or STOP_LIMIT.",
+            fix="Send MARKET, LIMIT, STOP, STOP_LIMIT, TAKE_PROFIT or TRAILING_STOP.",
         )
     return ORDER_TYPES[key]

@@ -61,3 +61,11 @@ def trailed(holding: Holding, stop: Decimal) -> Holding:
     if before is not None and (stop <= before if holding.lots > 0 else stop >= before):
         return holding
     return holding.model_copy(update={"stop_price": stop})
+
+
+def following(holding: Holding) -> Holding:
+    """The holding with its stop as far behind the best close as its sender wants it, if that is tighter."""
+    if not holding.lots or holding.trail is None or holding.best_price is None:
+        return holding
+    stop = holding.best_price - holding.trail if holding.lots > 0 else holding.best_price + holding.trail
+    return trailed(holding, stop) if stop > 0 else holding

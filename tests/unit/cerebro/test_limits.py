@@ -157,10 +157,13 @@ def test_cash_that_a_fill_has_spent_is_not_free_before_the_account_says_so():
     assert 0 < decided.decision.lots <= 500 / (d("50005") * d("1.01") * (1 + BTC.taker_fee) * BTC.lot_size)
 
 
-def test_a_limit_order_needs_no_more_than_its_limit():
+@pytest.mark.parametrize(("plan", "worst"), [("once", 50_000), ("chase", 50_500)])
+def test_a_limit_order_needs_no_more_than_its_limit_unless_it_is_chased(plan, worst):
     wish = signal(order_type=OrderType.LIMIT, limit_price=d("50000"))
-    decided = decide(wish, book(1_000, 100_000), policy(**WIDE, risk_per_trade="0.5"))
-    assert limit(decided, "margin").allows_lots == int(1_000 / (50_000 * (1 + BTC.taker_fee) * BTC.lot_size))
+    decided = decide(wish, book(1_000, 100_000), policy(**WIDE, risk_per_trade="0.5", entry_plan=plan))
+    assert limit(decided, "margin").allows_lots == int(1_000 / (worst * (1 + BTC.taker_fee) * BTC.lot_size))
+    (reserved,) = decided.book.reservations.values()
+    assert reserved.worst_price == worst
 
 
 def test_margin_in_use_stays_under_its_cap_at_the_worst_price_after_all_costs():

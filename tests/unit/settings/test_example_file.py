@@ -20,7 +20,8 @@ from fluxfloor.signals.formats import FORMATS
 from fluxfloor.strategies import PLUGINS, build
 
 EXAMPLE = Path(__file__).parents[3] / "shared" / "floor.example.toml"
-OFF = ("daily_loss_flattens", "touch_multiple", "stop_guard_stops", "lookback_drawdown", "low_profit")
+OFF = ("daily_loss_flattens", "touch_multiple", "stop_guard_stops", "lookback_drawdown", "low_profit",
+       "large_touch_multiple", "large_volume_share")  # fmt: skip
 SWITCHED_OFF = re.compile(r"^#(?=\S)", re.MULTILINE)
 
 

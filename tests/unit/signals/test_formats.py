@@ -124,14 +124,15 @@ def test_a_traderspost_quantity_has_a_type(change: dict[str, Any], size: str) ->
 @pytest.mark.parametrize(
     ("change", "code", "field"),
     [
-        ({"action": "cancel"}, "unsupported_action", "action"),
         ({"action": "breakeven"}, "unsupported_action", "action"),
         ({"sentiment": "short"}, "contradiction", "sentiment"),
         ({"quantity": 1, "quantityType": "risk_dollar_amount"}, "unsupported_field", "quantityType"),
         ({"quantity": 1, "quantityType": "percent_of_position"}, "contradiction", "quantityType"),
         ({"action": "exit", "quantity": 101, "quantityType": "percent_of_position"}, "contradiction", "quantityType"),
-        ({"stopLoss": {"type": "trailing_stop", "trailPercent": 3}}, "unsupported_field", "stopLoss.type"),
-        ({"stopLoss": {"trailPercent": 3}}, "unsupported_field", "stopLoss.trailPercent"),
+        ({"stopLoss": {"type": "trailing_stop"}}, "missing_field", "stopLoss.type"),
+        ({"stopLoss": {"trailPercent": 100}}, "invalid_field", "stopLoss.trailPercent"),
+        ({"orderType": "trailing_stop"}, "missing_field", "stoplosstrailprice"),
+        ({"timeInForce": "opg"}, "unsupported_field", "timeInForce"),
         ({"optionType": "call"}, "unsupported_field", "optionType"),
         ({"delay": 30}, "unsupported_field", "delay"),
     ],
@@ -183,7 +184,7 @@ def test_a_stop_order_is_triggered_by_its_stop_price() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "field"),
     [
-        ("SYMBOL=ATOMUSDT;SIGNAL=CANCEL;TAG=exit1", "unsupported_action", "SIGNAL"),
+        ("SYMBOL=BTCUSDT;SIGNAL=EXPLODE;TAG=exit1", "unsupported_action", "SIGNAL"),
         ("SYMBOL=BTCUSDT;SIGNAL=BUY;PRICE=10%;ORDER_TYPE=LIMIT", "unsupported_field", "PRICE"),
         ("SYMBOL=BTCUSDT;SIGNAL=BUY;STOP_PRICE=-3d", "unsupported_field", "STOP_PRICE"),
         ("SYMBOL=BTCUSDT;SIGNAL=BUY;VOLUME=10%", "unsupported_field", "VOLUME"),

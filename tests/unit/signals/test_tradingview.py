@@ -161,7 +161,6 @@ def test_the_volume_of_a_bar_is_never_taken_for_a_quantity() -> None:
         ({"symbol": "BTCUSDT", "action": "buy", "type": "sell"}, "contradiction", "type"),
         ({"symbol": "BTCUSDT", "action": "enter_long", "direction": "short"}, "contradiction", "direction"),
         ({"symbol": "BTCUSDT", "order": {"action": "buy"}, "order_action": "sell"}, "contradiction", "order_action"),
-        ({"symbol": "BTCUSDT", "action": "cancel"}, "unsupported_action", "action"),
         ({"symbol": "BTCUSDT", "action": "moon"}, "unsupported_action", "action"),
         ({"symbol": "BTCUSDT", "action": "hold"}, "no_change", "action"),
         ({"symbol": "BTCUSDT", "action": "buy", "heartbeat": True}, "no_change", "heartbeat"),

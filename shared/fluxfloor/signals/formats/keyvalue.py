@@ -109,6 +109,8 @@ def _meaning(fields: Fields) -> tuple[Found, Meaning]:
     meaning = read_action(str(found.value), found.path)
     held = fields.find("direction", "positionside")
     side = SIDES.get(canonical_word(str(found.value)))
+    if meaning.action is Action.CANCEL:
+        return found, meaning
     if held is not None and side is not None:
         meaning = combine(side, read_position(str(held.value), held.path))
     if fields.flag("reduceonly") and meaning.action is Action.ENTRY:

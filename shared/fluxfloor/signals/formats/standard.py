@@ -4,13 +4,17 @@
      "quantity": "0.05", "order_type": "LIMIT", "price": "65000", "stop_loss": "63000", "take_profit": "70000",
      "expires_at": "2026-01-31T12:00:00Z", "expected_alpha": "0.012", "metadata": {"model": "v3"}}
 
-What: `action` (or `signal_type`) is ENTRY, EXIT, TARGET, SCALE_IN or SCALE_OUT; where `signal_type` says that, `action`
-is the side, BUY or SELL. How much: one of `quantity`, `notional`, `weight` (of the equity), `fraction` (of what is
-held, exits only) or `target_position` (signed; 0 leaves); none lets the floor size it. `legs` (or `signal_legs`) takes
-the instrument and its order once per leg. An array is several signals.
+What: `action` (or `signal_type`) is ENTRY, EXIT, TARGET, SCALE_IN, SCALE_OUT or CANCEL (of entries on their way); where
+`signal_type` says that, `action` is the side, BUY or SELL. How much: one of `quantity`, `notional`, `weight` (of the
+equity), `fraction` (of what is held, exits only) or `target_position` (signed; 0 leaves); none lets the floor size it.
+`legs` (or `signal_legs`) takes the instrument and its order once per leg. An array is several signals.
 
 An EXIT's `direction` is the position that is left. Some senders write the order's direction instead (SHORT beside
 SELL); the side, where there is one, is never ambiguous, so it decides: a SELL leaves a long, a BUY leaves a short.
+
+How: `order_type` is MARKET, LIMIT, STOP, STOP_LIMIT, TAKE_PROFIT or TRAILING_STOP; `time_in_force`, `post_only`,
+`trail_amount` or `trail_percent`, and `plan` ("chase", or {"style": "twap", "over_s": 600, "slices": 6}) as in
+`working.py`.
 
 This format is closed: a field it does not know is refused, with the nearest one that it does.
 """
@@ -45,7 +49,8 @@ _SIGNAL_NAMES: Final = (
 _LEG_NAMES: Final = (
     "instrument", "instrument_type", "venue", "exchange", "currency", "direction", "action", "quantity", "notional",
     "weight", "fraction", "target_position", "order_type", "price", "limit_price", "trigger_price", "stop_price",
-    "reference_price", "stop_loss", "take_profit", "expiry", "environment", "note",
+    "reference_price", "stop_loss", "take_profit", "expiry", "environment", "note", "time_in_force", "post_only",
+    "trail_amount", "trail_percent", "plan",
 )  # fmt: skip
 _KEPT: Final = (
     "entryname", "entrysignalid", "accountequity", "account", "fundid", "environment", "staging", "wait", "note",
@@ -123,7 +128,7 @@ def _wish(fields: Fields) -> Wish:
     if word in KINDS:
         return Wish(word, *KINDS[word])
     if kind is not None:
-        fix = "Send ENTRY, EXIT, TARGET, SCALE_IN or SCALE_OUT."
+        fix = "Send ENTRY, EXIT, TARGET, SCALE_IN, SCALE_OUT or CANCEL."
         raise Refused("invalid_field", f"{str(kind.value)[:40]!r} is no type of signal.", field=kind.path, fix=fix)
     return Wish("", None, False)
 

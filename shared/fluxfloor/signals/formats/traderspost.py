@@ -1,7 +1,9 @@
 """TradersPost messages: `{"ticker", "action", "sentiment", "quantity", "quantityType", "signalPrice", "orderType",
 "limitPrice", "stopPrice", "takeProfit": {…}, "stopLoss": {…}, "extras": {…}}`.
 
-`action` is buy, sell, exit, add or cancel. `sentiment` says where the position shall be afterwards:
+`action` is buy, sell, exit, add or cancel, which takes back entries that are on their way. `stopLoss` may trail
+(`{"type": "trailing_stop", "trailPercent": 3}`), and so may the order itself (`"orderType": "trailing_stop"`).
+`sentiment` says where the position shall be afterwards:
 
     buy  + bullish   leaves a short, enters a long      sell + bearish   leaves a long, enters a short
     buy  + flat      leaves a short, no more            sell + flat      leaves a long, no more
@@ -28,6 +30,7 @@ from fluxfloor.signals.positions import Move
 from fluxfloor.signals.refusals import Refused
 from fluxfloor.signals.terms import TermNames, check_leverage, read_terms
 from fluxfloor.signals.words import SIDES, canonical_word, combine, read_action, read_position
+from fluxfloor.signals.working import WorkNames
 
 name: Final = "traderspost"
 
@@ -46,8 +49,12 @@ _TERMS: Final = TermNames(
     target=("takeprofitlimitprice", "takeprofitprice", "takeprofit"),
     target_offset=("takeprofitamount",),
     target_percent=("takeprofitpercent",),
-    trailing=("stoplosstrailprice", "stoplosstrailpercent", "stoplosstrailamount", "trailprice", "trailpercent",
-              "trailamount"),
+    trailing=(),
+    work=WorkNames(
+        trail=("stoplosstrailprice", "stoplosstrailamount", "trailprice", "trailamount"),
+        trail_percent=("stoplosstrailpercent", "trailpercent"),
+        plan=("extrasplan", "executionplan"),
+    ),
 )  # fmt: skip
 _OPTIONS: Final = ("optiontype", "strikecount", "strikesaway", "strikeprice", "intrinsicvalue", "expiration")
 _SIZES: Final = {
@@ -84,9 +91,10 @@ def _refuse_unsupported(fields: Fields) -> None:
     fields.refuse(_OPTIONS, "belongs to an option; options are not traded here.", "Send the underlying instrument.")
     fields.refuse(("delay",), "asks for a delay, which is not offered.", "Send the signal when it is to be acted on.")
     kind = fields.find("stoplosstype")
-    if kind is not None and "trail" in str(kind.value).lower():
-        fix = "Send stopLoss with a stopPrice or a percent."
-        raise Refused("unsupported_field", "Trailing stops are not offered.", field=kind.path, fix=fix)
+    distance = (*_TERMS.work.trail, *_TERMS.work.trail_percent)
+    if kind is not None and "trail" in str(kind.value).lower() and not fields.has(*distance):
+        fix = "Add trailPrice, a distance in price, or trailPercent."
+        raise missing(kind.path, "how far the stop is to trail", fix)
     fields.read("cancel", "cancelafter", "interval", "marketpricetype")
 
 
@@ -100,6 +108,8 @@ def _moves(fields: Fields) -> tuple[list[Move], str, str]:
         held = read_position(str(sentiment.value), sentiment.path)
         side = SIDES.get(word) or (Side.SELL if held is Direction.SHORT else Side.BUY)
         return _by_sentiment(fields, side, held, size, adds=meaning.adds), word, held.value
+    if meaning.action is Action.CANCEL:
+        return [Move(Action.CANCEL, Direction.FLAT)], word, ""
     if meaning.action is Action.EXIT:
         return [Move(Action.EXIT, meaning.direction, _for_exit(fields, size) or EVERYTHING)], word, ""
     return [Move(Action.ENTRY, meaning.direction, _for_entry(fields, size), meaning.adds)], word, ""

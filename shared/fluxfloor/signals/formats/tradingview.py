@@ -69,6 +69,8 @@ def _by_word(fields: Fields, found: Found, word: str) -> Move:
     """A plain alert. A direction beside buy or sell says which position the order is about."""
     held = fields.find(*_HELD)
     meaning = read_action(word, found.path)
+    if meaning.action is Action.CANCEL:
+        return Move(Action.CANCEL, Direction.FLAT)
     if held is not None:
         direction = read_position(str(held.value), held.path)
         if word in SIDES:
