@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxfloor.contracts.base import Key
-from fluxfloor.contracts.events import CandleClosed, DecisionMade, ExecutionReported, SignalReceived
+from fluxfloor.contracts.events import CandleClosed, CandleForming, DecisionMade, ExecutionReported, SignalReceived
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.state import AssetCorrelation, CandleWindow, FeatureRow, RegimeModel, Stances
 from fluxfloor.errors import RetryLater
 from fluxfloor.features import positions, together
 from fluxfloor.features.beside import TIMEFRAMES, beside, volume_mean
 from fluxfloor.features.noise import NoiseFilter
+from fluxfloor.features.preparing import prepare
 from fluxfloor.features.scoring import score, score_leg
 from fluxfloor.features.second_opinion import Asked, opinion
 from fluxfloor.features.speak import Around, Voice, hear, voices
@@ -46,6 +47,19 @@ def hear_bar(closed: CandleClosed, work: Work) -> None:
         work.write(second.model)
     work.emit(*(SignalReceived(signal=signal) for signal in heard.signals), *heard.filtered)
     _correlate(closed, seen, work)
+
+
+def hear_forming(forming: CandleForming, work: Work) -> None:
+    """Of a bar that is still to close: only strategies that prepare are asked, and nothing of it is kept."""
+    candle, speakers = forming.candle, tuple(voice for voice in _voices(work.settings) if voice.prepares)
+    line = CandleWindow.key(window_id(candle.instrument_id, candle.timeframe))
+    stances, window = work.read(Stances.key(candle.instrument_id), line)
+    if window is None or not speakers:
+        return
+    after, signals = prepare(forming, decode(window.bars), stances, speakers, Around(), work.now_ms)
+    if signals:
+        work.write(after)
+    work.emit(*(SignalReceived(signal=signal) for signal in signals))
 
 
 def _correlate(closed: CandleClosed, seen: Seen, work: Work) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxfloor.contracts.events import CandleClosed, DecisionMade, ExecutionReported, SignalReceived
+from fluxfloor.contracts.events import CandleClosed, CandleForming, DecisionMade, ExecutionReported, SignalReceived
 from fluxfloor.runtime.stage import Stage
 from fluxfloor.wiring import serve
 
@@ -11,6 +11,7 @@ from functions.features import hearing
 stage = Stage("features")
 
 stage.on(CandleClosed)(hearing.hear_bar)
+stage.on(CandleForming)(hearing.hear_forming)
 stage.on(SignalReceived)(hearing.score_signal)
 stage.on(DecisionMade)(hearing.follow_decision)
 stage.on(ExecutionReported)(hearing.follow_execution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.events import TimerFired
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Candle, Instrument, InstrumentCatalog, ListedCatalog, Quote, QuoteState
 from fluxfloor.contracts.state import CandleWindow
@@ -15,6 +16,8 @@ from fluxfloor.market.quality import thresholds_for
 from fluxfloor.market.schedule import Ask, Line, due
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
+
+from functions.market import forming
 
 log = logging.getLogger("fluxfloor.market")
 
@@ -42,6 +45,17 @@ def pull(context: Context, fact: Fact) -> None:
     instruments = _instruments(context, fact)
     _pull_quotes(context, fact, instruments)
     for instrument in instruments:
+        for timeframe in context.settings.market.timeframes:
+            _pull_line(context, fact, instrument, Line(instrument.instrument_id, timeframe))
+    forming.tell(context, fact, instruments)
+
+
+def pull_closed(context: Context, fact: Fact) -> None:
+    """One instrument, just after its bar has closed: somebody has prepared for it."""
+    assert isinstance(fact.event, TimerFired)
+    wanted = [item for item in _instruments(context, fact) if item.instrument_id == fact.event.subject]
+    _pull_quotes(context, fact, wanted)
+    for instrument in wanted:
         for timeframe in context.settings.market.timeframes:
             _pull_line(context, fact, instrument, Line(instrument.instrument_id, timeframe))
 

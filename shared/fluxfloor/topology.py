@@ -109,6 +109,7 @@ TOPICS: dict[str, Topic] = {
     for topic in (
         Topic("signals.received", "instrument", 24, "a standardised wish to trade"),
         Topic("candles.closed", "instrument", 168, "a closed bar that passed the quality gate"),
+        Topic("candles.forming", "instrument", 24, "a bar that is about to close, as it stands"),
         Topic("signals.scored", "portfolio", 24, "the signal with quote and features"),
         Topic("decisions.made", "portfolio", 168, "Cerebro's answer and its waterfall"),
         Topic("orders.requested", "account", 24, "a sized order intent"),
@@ -150,7 +151,7 @@ STAGES: dict[str, StageSpec] = {
             "pulls closed candles and quotes, gates their quality, archives them",
             image="core",
             consumes=(releases("market"),),
-            produces=("candles.closed", "risks.raised"),
+            produces=("candles.closed", "candles.forming", "risks.raised"),
             schedules=(
                 Schedule("pull", 1, "quotes each minute, and the candles that have closed"),
                 Schedule("catalog", 360, "refreshes the venue's instruments"),
@@ -158,6 +159,7 @@ STAGES: dict[str, StageSpec] = {
                 _sweep(15),
             ),
             uses_market_data=True,
+            uses_timers=True,
             secrets=("market-*",),
             blobs_written=("candles/",),
             databases=("mode", "edge"),
@@ -171,6 +173,7 @@ STAGES: dict[str, StageSpec] = {
             image="core",
             consumes=(
                 Subscription("candles.closed", ordered=True, only={"traded": "true"}),
+                Subscription("candles.forming"),
                 Subscription("signals.received"),
                 Subscription("executions.reported", ordered=True),
                 Subscription("decisions.made"),

@@ -221,6 +221,7 @@ def reserve(
         notional=rounded(rules.notional(price_ticks, intent.lots)), ts_event_ms=intent.requested_ms,
         limit_price=rules.price(intent.limit_ticks) if intent.limit_ticks else None, stopped=stopped,
         account_id="" if intent.account_id == book.account_id else intent.account_id,
+        release_by_ms=intent.plan.release_by_ms if intent.plan else 0,
     )  # fmt: skip
     return book.model_copy(update={"reservations": {**book.reservations, intent.intent_id: reservation}})
 

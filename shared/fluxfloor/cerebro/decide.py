@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import cancelling, checks, explain, several
-from fluxfloor.cerebro.case import Case, wanted
+from fluxfloor.cerebro import cancelling, checks, explain, preparing, several
+from fluxfloor.cerebro.case import Case, Wanted, wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized, enter
 from fluxfloor.cerebro.knowledge import NOTHING_KNOWN, Knowledge
@@ -20,7 +20,7 @@ from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.orders import OrderChange, OrderIntent, Purpose
 from fluxfloor.contracts.policy import Halt, Policy
 from fluxfloor.contracts.signals import Action, Signal
-from fluxfloor.contracts.state import RiskBook
+from fluxfloor.contracts.state import Reservation, RiskBook
 
 STOP = "stop"  # the trigger that a position's own watch names when its stop was reached
 
@@ -67,6 +67,8 @@ def decide(
         wish = wanted(case)
         if wish.action is Action.EXIT:
             return _left(case, leave(case, wish))
+        if waiting := preparing.prepared(case):
+            return _confirmed(case, wish, waiting)
         return _entered(case, enter(case, wish))
     except Refusal as refusal:
         return Decided(refused(scored, book, policy, known, refusal, now_ms), book)
@@ -152,6 +154,24 @@ def _cancelled(signal: Signal, cases: list[Case]) -> Decided:
         book_version=cases[0].book.version, policy_version=cases[0].policy.version, ts_event_ms=cases[0].now_ms,
     )  # fmt: skip
     return Decided(decision, cases[0].book, changes=changes)
+
+
+def _confirmed(case: Case, wish: Wanted, waiting: dict[str, Reservation]) -> Decided:
+    """What was prepared for this bar is let go, or taken back with the reason why."""
+    try:
+        made = preparing.confirm(case, wish, waiting)
+    except Refusal as refusal:
+        decision = refused(case.scored, case.book, case.policy, case.rules, refusal, case.now_ms)
+        return Decided(decision, case.book, changes=preparing.taken_back(case, waiting, refusal.message))
+    first = next(iter(waiting.values()))
+    decision = Decision(
+        **_about(case.signal), verdict=Verdict.ACCEPTED, reason=Reason.OK, purpose=Purpose.ENTRY, side=first.side,
+        lots=made.lots, quantity=case.rules.quantity(made.lots), intent_ids=tuple(waiting),
+        waterfall=(made.slipped.limit,), text=preparing.told(case, made), expected_alpha=made.alpha,
+        slippage_share=made.slipped.share, book_version=case.book.version, policy_version=case.policy.version,
+        ts_event_ms=case.now_ms,
+    )  # fmt: skip
+    return Decided(decision, made.book, changes=made.changes)
 
 
 # --- the answer --------------------------------------------------------------------------------------------------

@@ -191,4 +191,11 @@ def _in_force(leg: Leg) -> TimeInForce:
 def _ground(prepared: Prepared) -> planning.Ground:
     seen = prepared.case.signal.reference_price
     ticks = max(1, prepared.case.rules.ticks(seen)) if seen is not None else prepared.mid
-    return planning.Ground(prepared.leg, prepared.entry, prepared.alpha, ticks)
+    return planning.Ground(prepared.leg, prepared.entry, prepared.alpha, ticks, _release_by_ms(prepared.case))
+
+
+def _release_by_ms(case: Case) -> int:
+    signal = case.signal
+    if not signal.provisional or signal.bar_close_ms is None:
+        return 0
+    return signal.bar_close_ms + case.policy.limits.prepared_release_ms

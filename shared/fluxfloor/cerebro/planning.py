@@ -34,16 +34,20 @@ def chased(leg: Leg, signal: Signal, limits: Limits) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a plan is made from, beside the entry. `seen_ticks`: the price that the sender saw, else mid."""
+    """What a plan is made from, beside the entry. `seen_ticks`: the price that the sender saw, else mid.
+    `release_by_ms`: of an order that is only prepared, when it is dropped; 0 of any other."""
 
     leg: Leg
     entry: Entry
     alpha: Decimal
     seen_ticks: int
+    release_by_ms: int = 0
 
 
 def plan(on: Ground, lots: int, whole: int) -> Plan | None:
     """Of `lots`, one account's part of `whole`. None: in one placement, as it is."""
+    if on.release_by_ms:
+        return Plan(style=PlanStyle.PREPARED, release_by_ms=on.release_by_ms)
     leg, limits, wish = on.leg, on.entry.limits, on.leg.plan
     sliceable = leg.order_type in SLICED_TYPES and leg.time_in_force in (None, TimeInForce.GTC)
     if sliceable and wish is not None and wish.style is PlanStyle.TWAP:

@@ -38,8 +38,10 @@ def of_a_bar(scored: SignalScored, now_ms: int) -> bool:
 
 
 def waits(scored: SignalScored, limits: Limits, now_ms: int) -> bool:
-    """Would it wait, if it is an entry?"""
-    return limits.joint_window_ms > 0 and (limits.joint_window_takes == "all" or of_a_bar(scored, now_ms))
+    """Would it wait, if it is an entry? One that is only prepared has no time to."""
+    if scored.signal.provisional or not limits.joint_window_ms:
+        return False
+    return limits.joint_window_takes == "all" or of_a_bar(scored, now_ms)
 
 
 def enters(case: Case) -> bool:

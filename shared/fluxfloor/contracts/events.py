@@ -33,6 +33,17 @@ class CandleClosed(Event):
         return {"traded": "true" if self.traded else "false", "timeframe": self.candle.timeframe}
 
 
+class CandleForming(Event):
+    """A bar that closes within a minute, as it stands: only for what is prepared and may be dropped again."""
+
+    type: ClassVar[str] = "candles.forming.v1"
+    candle: Candle
+    close_ms: UtcMs
+
+    def key(self) -> str:
+        return self.candle.instrument_id
+
+
 class WebhookArrived(Event):
     """The first cause of what a sender's request states. Never published: the request itself delivers it."""
 
@@ -424,8 +435,8 @@ class TimerFired(Event):
 EVENTS: dict[str, type[Event]] = {
     event.type: event
     for event in (
-        CandleClosed, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested, OrderChanged,
-        ExecutionReported, AccountUpdated, AdjustmentConfirmed, CapitalMoved, RiskRaised, ExportRequested,
+        CandleClosed, CandleForming, WebhookArrived, SignalReceived, SignalScored, DecisionMade, OrderRequested,
+        OrderChanged, ExecutionReported, AccountUpdated, AdjustmentConfirmed, CapitalMoved, RiskRaised, ExportRequested,
         ExportCompleted, SimulationRequested, SimulationCompleted,
         AllocationRequested, AllocationMade, HistoryUploaded, QuarantineReleased, ScheduleTicked, TimerFired,
     )

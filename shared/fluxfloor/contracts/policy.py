@@ -50,6 +50,9 @@ class Limits(Model):
     )
     chase_patience_ms: Annotated[int, Field(gt=0, le=86_400_000)] = 60_000  # how long it may rest unfilled
     max_chases: Annotated[int, Field(ge=0, le=20)] = 3  # after which it is given up
+    prepared_release_ms: Annotated[int, Field(gt=0, le=600_000)] = (
+        15_000  # after its bar's close a prepared order drops
+    )
     large_plan: Literal["once", "twap", "iceberg"] = "once"  # how an entry is worked that is larger than what follows
     large_touch_multiple: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None  # of what the quote offers
     large_volume_share: Share | None = None  # of what trades in a bar on average

@@ -101,6 +101,7 @@ class Signal(Model):
     expected_alpha: Number | None = None
     fallback_alpha: Number | None = None  # the sender's or strategy's stated default, used where nothing was measured
     size_factor: Number = Field(default=Decimal(1), gt=0, le=1)  # the share of what the limits allow that it asks for
+    provisional: bool = False  # of a bar that has not closed: an order is prepared, and let go if the close confirms it
     adds: bool = False  # may an ENTRY add to a position that is already open?
     tag: str = Field(default="", max_length=256)
     explanation: dict[str, str | float | int | bool | None] = Field(default_factory=dict)

@@ -73,6 +73,7 @@ class Pending(Model):
     exit: bool
     since_ms: UtcMs
     intents: tuple[Ident, ...] = ()  # its orders that are not at their end, once it is decided
+    prepared_ms: UtcMs = 0  # the close of the bar that it was prepared for, before that close
 
 
 class SeenOrder(Model):
@@ -189,6 +190,7 @@ class Reservation(Model):
     limit_price: NonNegative | None = None  # where it rests in the venue's book, as far as it has not filled
     stopped: bool = False  # of an exit: the position's stop was reached
     account_id: str = ""  # empty: the book's own
+    release_by_ms: UtcMs = 0  # prepared, and dropped by then unless it is let go
 
 
 class BookPosition(Model):

@@ -53,7 +53,11 @@ def apply_decision(stances: Stances, decision: Decision) -> Stances:
     if decision.verdict is Verdict.REFUSED or not left:
         pending = _without(holding.pending, decision.signal_id)
     else:
-        item = Pending(exit=decision.purpose is not Purpose.ENTRY, since_ms=decision.ts_event_ms, intents=left)
+        known = holding.pending.get(decision.signal_id)
+        item = Pending(
+            exit=decision.purpose is not Purpose.ENTRY, since_ms=decision.ts_event_ms, intents=left,
+            prepared_ms=known.prepared_ms if known else 0,
+        )  # fmt: skip
         pending = {**holding.pending, decision.signal_id: item}
     if pending == holding.pending:
         return stances
@@ -163,12 +167,21 @@ def _fee(fill: Fill, instrument: Instrument) -> Decimal:
 
 
 def _ended(pending: dict[str, Pending], intent: OrderIntent) -> dict[str, Pending]:
-    """A signal is at its end when all of its orders are."""
-    item = pending.get(intent.signal_id)
-    left = tuple(name for name in item.intents if name != intent.intent_id) if item else ()
-    if item is None or not left:
-        return _without(pending, intent.signal_id)
-    return {**pending, intent.signal_id: item.model_copy(update={"intents": left})}
+    """A signal is at its end when all of its orders are; its orders are those that it was decided to have, also where
+    another signal had prepared them."""
+    left = {}
+    for name, item in pending.items():
+        orders = tuple(one for one in item.intents if one != intent.intent_id)
+        over = intent.intent_id in item.intents if item.intents else name == intent.signal_id
+        if orders or not over:
+            left[name] = item.model_copy(update={"intents": orders})
+    return left
+
+
+def unprepared(holding: Holding, close_ms: int) -> Holding:
+    """As if nothing had been prepared for that close: how its strategy is asked on it."""
+    pending = {name: item for name, item in holding.pending.items() if item.prepared_ms != close_ms}
+    return holding if len(pending) == len(holding.pending) else holding.model_copy(update={"pending": pending})
 
 
 # --- small things ------------------------------------------------------------------------------------------------

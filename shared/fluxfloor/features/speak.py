@@ -10,12 +10,12 @@ from typing import Protocol
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import CandleClosed, RiskRaised
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, Candle, Quote
-from fluxfloor.contracts.signals import Action, Leg, OrderType, Signal
+from fluxfloor.contracts.signals import Action, Direction, Leg, OrderType, Signal
 from fluxfloor.contracts.state import FeatureRow, Holding, Pending, Stances
 from fluxfloor.features import second_opinion
 from fluxfloor.features.compute import Bars, FeatureSet, compute
 from fluxfloor.features.noise import NoiseFilter
-from fluxfloor.features.positions import holding_key, split_key, with_holding
+from fluxfloor.features.positions import holding_key, split_key, unprepared, with_holding
 from fluxfloor.features.screening import held_back
 from fluxfloor.strategies import Compiled, Strategy, Trail, Wish, build, followed, following, protective_stop, trailed
 from fluxfloor.strategies.trial import weighed, weight_of
@@ -35,6 +35,7 @@ class Voice:
     symbols: tuple[str, ...] = ()
     noise: NoiseFilter | None = None
     breakout: bool = False
+    prepares: bool = False
 
     def speaks_on(self, instrument_id: str) -> bool:
         return not self.symbols or instrument_id.partition(":")[2] in self.symbols
@@ -77,6 +78,8 @@ class VoiceSettings(Protocol):
     @property
     def noise(self) -> str: ...  # "off", "on" or "breakout"
     @property
+    def prepare(self) -> bool: ...
+    @property
     def enabled(self) -> bool: ...
 
 
@@ -86,6 +89,7 @@ def voices(settings: Mapping[str, VoiceSettings], noise: NoiseFilter | None = No
         Voice(
             holding_key(item.portfolio, strategy_id), build(item.plugin, item.params), item.symbols,
             None if item.noise == "off" else noise or NoiseFilter(), item.noise == "breakout",
+            item.prepare,
         )
         for strategy_id, item in settings.items()
         if item.enabled
@@ -126,18 +130,23 @@ def _speak(
     for key in sorted({*by_key, *stances.holdings}):
         voice, before = by_key.get(key), stances.holdings.get(key, Holding())
         holding = _brought_up(before, voice, closed)
-        wish = _wish(voice, values, closed.candle, holding)
+        asked = unprepared(holding, closed.close_ms)
+        wish = _wish(voice, values, closed.candle, asked)
         noise = _noise(voice, wish, values, closed, around.quote, now_ms)
         if noise is not None:
             filtered.append(noise)
             wish = None
+        if asked is not holding and isinstance(wish, Wish):
+            holding = asked  # what was prepared is this wish's now
+        elif asked is not holding:
+            signals.append(_taken_back(key, closed, now_ms))
         if wish is None:
             holding = following(holding)
         elif isinstance(wish, Trail):
             holding = trailed(holding, exact(wish.stop_price))
         else:
             wish = _doubted(wish, values, around.contradicted_share)
-            signal = _signal(key, wish, voice, holding, closed, now_ms)
+            signal = signal_of(key, wish, voice, holding, closed, now_ms)
             pending = Pending(exit=wish.action is Action.EXIT, since_ms=closed.close_ms)
             holding = holding.model_copy(update={"pending": {**holding.pending, signal.signal_id: pending}})
             signals.append(signal)
@@ -194,7 +203,18 @@ def _awake(holding: Holding, closed: CandleClosed) -> Holding:
     return holding if len(pending) == len(holding.pending) else holding.model_copy(update={"pending": pending})
 
 
-def _signal(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed: CandleClosed, now_ms: int) -> Signal:
+def _taken_back(key: str, closed: CandleClosed, now_ms: int) -> Signal:
+    """The closed bar does not want what was prepared."""
+    (portfolio_id, strategy_id), instrument_id = split_key(key), closed.candle.instrument_id
+    return Signal(
+        signal_id=ids.digest("unprepared", key, instrument_id, closed.close_ms), sender_id=SENDER,
+        strategy_id=strategy_id, portfolio_id=portfolio_id, format=FORMAT, action=Action.CANCEL,
+        legs=(Leg(instrument_id=instrument_id, direction=Direction.FLAT),), ts_event_ms=closed.close_ms,
+        ts_received_ms=now_ms, explanation={"trigger": "not confirmed by the close"},
+    )  # fmt: skip
+
+
+def signal_of(key: str, wish: Wish, voice: Voice | None, holding: Holding, closed: CandleClosed, now_ms: int) -> Signal:
     candle = closed.candle
     portfolio_id, strategy_id = split_key(key)
     entering = voice is not None and wish.action is Action.ENTRY

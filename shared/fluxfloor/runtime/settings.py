@@ -108,6 +108,7 @@ class StrategySettings(Section):
     symbols: tuple[str, ...] = ()  # empty: every symbol of the market
     params: dict[str, float] = Field(default_factory=dict)
     noise: Literal["off", "on", "breakout"] = "off"
+    prepare: bool = False  # its entries a minute before the bar's close
     enabled: bool = True
 
 
@@ -361,6 +362,8 @@ class Settings(Section):
             )
         for name, portfolio in self.portfolios.items():
             self._accounts_of(name, portfolio)
+        if self.market.traded_timeframe == "1m" and any(item.prepare for item in self.strategies.values()):
+            raise ValueError("strategies: a bar of one minute is over before anything could be prepared")
         for section, named in (("strategies", self.strategies), ("senders", self.senders)):
             for name, item in named.items():
                 if item.portfolio not in self.portfolios:
