@@ -17,7 +17,7 @@ from fluxfloor.contracts.orders import Side
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.ports import Placement
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.scripted_venue import AT_MS, KEYS, cloud_keys
@@ -85,6 +85,7 @@ PRICES = {"kraken": "price", "binance": "price", "coinbase": "limit_price", "byb
 
 
 @pytest.mark.parametrize("venue", DIALECTS)
+@settings(deadline=None)  # the first example opens ccxt
 @given(tick=steps, lot=steps, ticks=counts, lots=counts, side=st.sampled_from(list(Side)))
 def test_a_limit_order_is_sent_to_the_last_digit(
     venue: str, tick: Decimal, lot: Decimal, ticks: int, lots: int, side: Side
@@ -102,6 +103,7 @@ def test_a_limit_order_is_sent_to_the_last_digit(
 
 
 @pytest.mark.parametrize("venue", [venue for venue in DIALECTS if CAPABILITIES[venue].native_stops])
+@settings(deadline=None)  # the first example opens ccxt
 @given(tick=steps, ticks=counts)
 def test_a_stop_is_sent_to_the_last_digit(venue: str, tick: Decimal, ticks: int) -> None:
     rules = Instrument(
@@ -113,6 +115,7 @@ def test_a_stop_is_sent_to_the_last_digit(venue: str, tick: Decimal, ticks: int)
     assert plain(sent(venue, placement)[{"kraken": "price", "binance": "stopPrice"}[venue]]) == trigger
 
 
+@settings(deadline=None)  # the first example opens ccxt
 @given(tick=steps, ticks=counts)
 def test_a_trailing_stop_says_its_distance(tick: Decimal, ticks: int) -> None:
     rules = Instrument(
