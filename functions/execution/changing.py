@@ -52,7 +52,7 @@ def follow(context: Context, fact: Fact) -> None:
 
 def _cancel(work: Work, order: Order, wish: OrderChange) -> None:
     why = f"{plans.ASKED} {wish.asked_by}{': ' if wish.reason else ''}{wish.reason}"[:500]
-    if order.state is OrderState.REQUESTED:
+    if order.state is OrderState.REQUESTED and not order.burning:
         (slot,) = work.read(Slot.key(slots.slot_id(order.intent)))
         ended = lifecycle.end(order, OrderState.CANCELLED, why, work.now_ms)
         state(work, ended, slot, order, _rules(work, order))

@@ -81,7 +81,7 @@ def _replace(work: Work, slot: Slot, rules: Instrument) -> list[str]:
     if guard is None or guard.state.terminal:
         work.write(slots.unguarded(slot, work.now_ms))
         return []
-    if guard.state is OrderState.REQUESTED:
+    if guard.state is OrderState.REQUESTED and not guard.burning:
         state(work, lifecycle.end(guard, OrderState.CANCELLED, RESIZED, work.now_ms), slot, guard, rules)
         return []
     if not guard.cancelling:

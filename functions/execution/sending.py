@@ -85,6 +85,8 @@ def _submit(
         _end(work, order, slot, rules, OrderState.CANCELLED, forbidden)
     elif late:
         _end(work, order, slot, rules, OrderState.EXPIRED, late)
+    elif order.burning:
+        _leave(work, order, capabilities, plans.as_asked(order, order.left))
     elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):
         _end(work, order, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
     elif not entering and slot is not None and slot.guard and slot.guard != order.id:
@@ -138,7 +140,7 @@ def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[
     waiting, again_ms = order, work.now_ms + FIRST_LOOK_MS
     if guard is None or guard.state.terminal:
         work.write(slots.unguarded(slot, work.now_ms))
-    elif guard.state is OrderState.REQUESTED:
+    elif guard.state is OrderState.REQUESTED and not guard.burning:
         _end(work, guard, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
     elif not guard.cancelling:
         work.write(lifecycle.take_back(guard, plans.IN_THE_WAY, work.now_ms))

@@ -79,7 +79,7 @@ def submit(order: Order, capabilities: Capabilities, now_ms: int, terms: Terms |
     expires_ms = now_ms + (capabilities.placement_expiry_ms or LEASE_MS)
     return _move(
         order, OrderState.SUBMITTING, now_ms, submitted_ms=now_ms, expires_at_venue_ms=expires_ms, looked_up=0,
-        terms=terms, cancelling="",
+        terms=terms, cancelling=order.cancelling if order.burning else "",
     )  # fmt: skip
 
 
@@ -100,14 +100,15 @@ def next_attempt(order: Order, capabilities: Capabilities, now_ms: int, due_ms: 
     """
     attempt, client_id, past = order.attempt + 1, order.client_order_id, order.past
     never_seen = order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) and not order.venue_order_id
-    if capabilities.placement_expiry_ms or not never_seen:
+    burning = never_seen and not capabilities.placement_expiry_ms
+    if not burning:
         past = (*past, PastAttempt(client_order_id=client_id, ended_ms=now_ms))[-PAST_ATTEMPTS:]
         client_id = ids.client_order_id(order.intent.account_id, order.id, attempt, capabilities.client_id_length)
     return order.model_copy(
         update={
             "attempt": attempt, "client_order_id": client_id, "state": OrderState.REQUESTED, "looked_up": 0,
-            "venue_order_id": None, "updated_ms": now_ms, "terms": None, "cancelling": "", "past": past,
-            "due_ms": due_ms, "names": _named(order.names, client_id),
+            "venue_order_id": None, "updated_ms": now_ms, "terms": None, "past": past, "burning": burning,
+            "cancelling": order.cancelling if burning else "", "due_ms": due_ms, "names": _named(order.names, client_id),
         }
     )  # fmt: skip
 

@@ -30,7 +30,8 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     | only never takes a client id twice     | sent again, under the same id  | a person     |
     | neither                                | a person                       | a person     |
 
-    What was to be cancelled anyway is given up where it is proved not to be there.
+    What was to be cancelled anyway is given up where it is proved not to be there. Where only ids are for ever, a stop
+    is sent again all the same, and then cancelled: once its id is used up, the lost one can't come to life any more.
     """
     if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
         return Next.WAIT
@@ -39,7 +40,8 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     wanted = order.intent.purpose is not Purpose.ENTRY and not plans.ends_it(order)
     if capabilities.placement_expiry_ms:
         return Next.RESEND if wanted else Next.GIVE_UP
-    return Next.RESEND if capabilities.permanent_client_ids and wanted else Next.ASK_A_PERSON
+    burns = capabilities.permanent_client_ids and (wanted or bool(order.intent.protects))
+    return Next.RESEND if burns else Next.ASK_A_PERSON
 
 
 def settled_ms(order: Order, capabilities: Capabilities) -> int:

@@ -97,7 +97,7 @@ def _closing(order: Order, rules: Instrument, closable: int | None, now_ms: int)
         return _at_most(following, lots) if isinstance(following, Terms) else following
     if order.tries or order.chases:
         return Terms(lots=lots, order_type=OrderType.MARKET)
-    return _as_asked(order, lots)
+    return as_asked(order, lots)
 
 
 def _at_most(terms: Terms, lots: int) -> Terms:
@@ -107,11 +107,11 @@ def _at_most(terms: Terms, lots: int) -> Terms:
 def _terms(order: Order, lots: int, rules: Instrument) -> Next:
     if lots < _least(order, rules):
         return Over(OrderState.CANCELLED, f"{rules.venue} takes no order as small as what is left")
-    return _as_asked(order, lots)
+    return as_asked(order, lots)
 
 
-def _as_asked(order: Order, lots: int, until_ms: int = 0) -> Terms:
-    """With the intent's own prices, or those that replaced them."""
+def as_asked(order: Order, lots: int, until_ms: int = 0) -> Terms:
+    """So many lots with the intent's own prices, or those that replaced them."""
     intent, other = order.intent, order.amended
     return Terms(
         lots=lots, order_type=intent.order_type, until_ms=until_ms,
@@ -138,7 +138,7 @@ def _sliced(order: Order, plan: Plan, rules: Instrument, now_ms: int) -> Next:
         lots = order.left
     if lots < least:
         return _terms(order, lots, rules) if last else Later(until_ms)
-    return _as_asked(order, lots, until_ms + (plan.patience_ms if last else 0))
+    return as_asked(order, lots, until_ms + (plan.patience_ms if last else 0))
 
 
 def _begins_ms(order: Order, plan: Plan, index: int) -> int:

@@ -254,3 +254,37 @@ def test_a_small_part_of_a_large_position_is_no_dust(tmp_path):
     room.later(2_000)
     assert (room.order("part").state, room.order("part").filled_lots, room.slot().lots) == (S.CANCELLED, 0, 100)
     room.close()
+
+
+# --- a stop of which nobody knows whether it is there ------------------------------------------------------------
+
+
+def test_a_lost_stop_at_a_venue_where_ids_are_for_ever_is_sent_again_to_use_its_id_up_and_then_makes_way(
+    tmp_path, monkeypatch
+):
+    keeps_ids = replace(venues.CAPABILITIES["paper"], placement_expiry_ms=0, read_lag_ms=5_000)
+    monkeypatch.setitem(venues.CAPABILITIES, "paper", keeps_ids)
+
+    class Losing(Moody):
+        lost = 0
+
+        def place(self, placement):
+            if placement.order_type is OrderType.STOP and not self.lost:
+                self.lost += 1
+                self.placed.append(placement)
+                raise TimeoutError("it is on its way, somewhere")
+            return super().place(placement)
+
+    room = ExecutionRoom(tmp_path, Losing, stops="venue")
+    enter(room)
+    room.ask(intent("out", Side.SELL, lots=100))
+    room.later(300_000)
+    assert room.order("out").state is S.FILLED
+    stops = [placement for placement in room.venue.placed if placement.order_type is OrderType.STOP]
+    assert len(stops) == 2
+    assert len({placement.client_order_id for placement in stops}) == 1
+    with pytest.raises(VenueRefused):  # it arrives at last, and is refused: its id has been used
+        room.venue.inner.place(replace(stops[0], expires_ms=room.clock.now_ms() + 10_000))
+    assert resting(room) == []
+    assert position(room) == 0
+    room.close()
