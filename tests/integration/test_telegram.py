@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fluxfloor.adapters.channels.telegram import TelegramUpdates
+from fluxfloor.cli.main import app
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.state import Order, RiskBook
 from fluxfloor.contracts.views import AlertAck, AlertRecord, AuditRecord
@@ -23,6 +24,7 @@ from fluxfloor.local.demo import DEMO_SECRET, demo_settings, open_recorded
 from fluxfloor.local.listening import Listener
 from fluxfloor.ports import Query
 from fluxfloor.runtime.settings import Settings
+from typer.testing import CliRunner
 
 from tests.support.api_floor import NOW_MS, SETTINGS, ApiFloor, served
 from tests.support.bot_api import BotApi
@@ -341,3 +343,23 @@ def test_a_token_that_is_none_is_said_so_without_it() -> None:
     with pytest.raises(Misconfigured, match="does not look like") as caught:
         TelegramUpdates("qzxcanary not a token")
     assert "qzxcanary" not in str(caught.value)
+
+
+def test_the_console_tells_telegram_where_commands_go(tmp_path: Path) -> None:
+    bot = BotApi(TOKEN)
+    (tmp_path / "floor.toml").write_text(
+        f'[api]\npublic_url = "https://floor.example.org/"\n[telegram]\nbase_url = "{bot.url}"\n'
+    )
+    (tmp_path / "secrets").mkdir()
+    for name, value in (("alerts-telegram", TOKEN), ("api-telegram", SECRET)):
+        (tmp_path / "secrets" / name).write_text(value)
+    given = ["--settings", str(tmp_path / "floor.toml"), "--directory", str(tmp_path)]
+    told = CliRunner().invoke(app, ["telegram", "hook", *given])
+    assert "https://floor.example.org/telegram" in told.output
+    assert "qzxcanary" not in told.output
+    assert bot.hook == {
+        "url": "https://floor.example.org/telegram", "secret_token": SECRET, "allowed_updates": ["message"],
+    }  # fmt: skip
+    assert CliRunner().invoke(app, ["telegram", "unhook", *given]).exit_code == 0
+    assert bot.hook == {}
+    bot.close()
