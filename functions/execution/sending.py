@@ -86,7 +86,7 @@ def _submit(
     elif late:
         _end(work, order, slot, rules, OrderState.EXPIRED, late)
     elif order.burning:
-        _leave(work, order, capabilities, plans.as_asked(order, order.left))
+        _leave(work, order, capabilities, order.terms or plans.as_asked(order, order.left))
     elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):
         _end(work, order, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
     elif not entering and slot is not None and slot.guard and slot.guard != order.id:

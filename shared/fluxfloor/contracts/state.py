@@ -307,9 +307,7 @@ class Order(Document):
     expires_at_venue_ms: UtcMs = 0
     looked_up: int = 0  # negative look-ups since the placement
     looks_ms: UtcMs = 0  # when its next timed look is due, so that no second one is set beside it
-    burning: bool = (
-        False  # the placement before, of the same id, was never proved absent: this one has to use the id up
-    )
+    burning: bool = False  # the placement before was never proved absent: this one, of the same id, uses the id up
     cancelling: str = ""  # why the present placement is being taken back; empty: it is not
     chases: int = 0
     tries: int = 0  # placements in a row that ended without a fill, of what must not stop trying

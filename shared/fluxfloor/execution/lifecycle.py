@@ -91,24 +91,27 @@ def end(order: Order, state: OrderState, reason: str, now_ms: int) -> Observed:
     return Observed(ended, report_of(ended, (), now_ms))
 
 
-def next_attempt(order: Order, capabilities: Capabilities, now_ms: int, due_ms: int = 0) -> Order:
+def next_attempt(
+    order: Order, capabilities: Capabilities, now_ms: int, due_ms: int = 0, refused: bool = False
+) -> Order:  # fmt: skip
     """A fresh placement of the same intent, not before `due_ms`.
 
-    Under a new client id where the last one has ended or expired for certain. Where it was never seen and the venue
-    has no expiry, under the same id, which it takes only once: so the two can never both come to life, however late
-    the first arrives.
+    Under a new client id where the last one has ended, expired or was refused for certain. Where it was never seen and
+    the venue has no expiry, the same placement again under the same id, which it takes only once: so the two can never
+    both come to life, however late the first arrives.
     """
     attempt, client_id, past = order.attempt + 1, order.client_order_id, order.past
     never_seen = order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) and not order.venue_order_id
-    burning = never_seen and not capabilities.placement_expiry_ms
+    burning = never_seen and not refused and not capabilities.placement_expiry_ms
     if not burning:
         past = (*past, PastAttempt(client_order_id=client_id, ended_ms=now_ms))[-PAST_ATTEMPTS:]
         client_id = ids.client_order_id(order.intent.account_id, order.id, attempt, capabilities.client_id_length)
     return order.model_copy(
         update={
             "attempt": attempt, "client_order_id": client_id, "state": OrderState.REQUESTED, "looked_up": 0,
-            "venue_order_id": None, "updated_ms": now_ms, "terms": None, "past": past, "burning": burning,
-            "cancelling": order.cancelling if burning else "", "due_ms": due_ms, "names": _named(order.names, client_id),
+            "venue_order_id": None, "updated_ms": now_ms, "terms": order.terms if burning else None, "past": past,
+            "burning": burning, "cancelling": order.cancelling if burning else "", "due_ms": due_ms,
+            "names": _named(order.names, client_id),
         }
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ def refused(
         return lifecycle.end(order, OrderState.REJECTED, reason, now_ms)
     tried = order.model_copy(update={"tries": order.tries + 1, "reason": reason})
     due_ms = now_ms + plans.back_off_ms(order.tries)
-    return Observed(lifecycle.next_attempt(tried, capabilities, now_ms, due_ms))
+    return Observed(lifecycle.next_attempt(tried, capabilities, now_ms, due_ms, refused=True))
 
 
 def _again(order: Order, refusal: VenueRefused, held: int | None) -> bool:
