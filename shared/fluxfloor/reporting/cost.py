@@ -23,6 +23,8 @@ DAY_MIN = 1440
 BILLED_MS = 100  # Cloud Run rounds every request up to this
 PUBSUB_MIN_BYTES = 1000  # Pub/Sub charges at least so much for a request
 GIB = 1024**3
+KEYLESS = frozenset({"reconciliation/watch", "reconciliation/daily"})
+"""Runs that need no secret: with nothing open at a venue, the watch looks at no venue."""
 HEALTH = "dashboard/health"
 HEALTH_WINDOW_MIN, HEALTH_LIMIT = 15, 300  # it reads every younger step again at each run, up to so many a database
 
@@ -187,7 +189,8 @@ def _running(counts: Counts, traffic: Traffic, assumed: Assumptions) -> dict[str
         busy_s = _busy_ms(counts, per_month, stage, assumed) / 1000
         used[name] += [("run_cpu", busy_s * stage.cpu), ("run_memory", busy_s * stage.memory_mb / 1024)]
         if stage.secrets:  # a value is kept for a minute, so no stage reads more often than that
-            used[name].append(("secret_reads", min(_total(counts, per_month, name).invocations, DAYS * DAY_MIN)))
+            asks = {cause: times for cause, times in per_month.items() if cause not in KEYLESS}
+            used[name].append(("secret_reads", min(_total(counts, asks, name).invocations, DAYS * DAY_MIN)))
     used["dashboard"].append(("firestore_reads", _health_reads(counts, per_month)))
     for topic in TOPICS:
         sent = sum(_total(counts, per_month, name).published.get(topic, 0) for name in STAGES)
