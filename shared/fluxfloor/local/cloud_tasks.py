@@ -57,6 +57,12 @@ class CloudTasksServer:
         with self._changed:
             return len(self._open)
 
+    def overdue(self) -> int:
+        """Of these, the ones whose time has come, those that failed and wait to be tried again included."""
+        now_s = time.time()
+        with self._changed:
+            return len(self._open) - sum(due_s > now_s and not item.retries for due_s, _, item in self._queue)
+
     def stop(self) -> None:
         self._server.stop()
         with self._changed:

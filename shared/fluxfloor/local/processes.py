@@ -31,7 +31,7 @@ from fluxfloor.topology import INTERNAL_PATH, STAGES
 
 PROJECT = "fluxfloor-local"
 BUCKET = "fluxfloor-local"
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0  # twelve processes that start at once share what processors there are
 STOP_TIMEOUT_S = 5.0
 
 

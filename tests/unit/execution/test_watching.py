@@ -1,0 +1,60 @@
+"""How often the floor looks at the market for a stop that it keeps, and what becomes of one that waits to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from fluxfloor.contracts import venues
+from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.state import Lease
+
+from tests.support.desk import intent
+from tests.support.execution_room import ExecutionRoom, Moody
+
+
+class Counting(Moody):
+    quotes = 0
+
+    def quote(self, instrument):
+        self.quotes += 1
+        return super().quote(instrument)
+
+
+@pytest.fixture
+def room(tmp_path) -> Iterator[ExecutionRoom]:
+    opened = ExecutionRoom(tmp_path, venue_of=Counting, stops="venue")
+    yield opened
+    opened.close()
+
+
+def test_a_stop_that_the_floor_keeps_is_watched_no_more_often_than_its_time_comes(room):
+    """Each look is a request at the venue, and they are counted there."""
+    room.ask(intent("in", lots=100, stop_loss_ticks=490_000, trail_ticks=10_000))
+    room.later(20_000)
+    room.sweep()
+    before = room.venue.quotes
+    for _ in range(5):
+        room.sweep()
+    assert room.venue.quotes == before
+    room.later(5_000)
+    assert room.venue.quotes == before + 1
+
+
+def test_a_stop_that_has_not_left_yet_is_never_sent_for_less_than_is_held(tmp_path, monkeypatch):
+    """It waits for its turn at a venue that takes one request at a time; meanwhile the position grows."""
+    one_at_a_time = replace(venues.CAPABILITIES["paper"], single_flight=True)
+    monkeypatch.setitem(venues.CAPABILITIES, "paper", one_at_a_time)
+    room = ExecutionRoom(tmp_path, stops="venue")
+    for name in ("first", "second"):
+        room.ask(intent(name, lots=100, stop_loss_ticks=490_000))
+    busy_until_ms = room.clock.now_ms() + 20_000
+    room._put(Lease(id="paper-main", holder="somebody else", generation=9, expires_ms=busy_until_ms))
+    for _ in range(8):
+        room.later(5_000)
+        room.sweep()
+    stops = [placed.quantity for placed in room.venue.placed if placed.order_type is OrderType.STOP]
+    assert stops == [Decimal("0.0200")]
+    room.close()
