@@ -27,6 +27,7 @@ from fluxfloor.venuesim.faults import Fault, FaultKind
 from fluxfloor.venuesim.keys import ApiKey
 from fluxfloor.venuesim.kraken import RULES, Kraken
 from fluxfloor.venuesim.markets import Market
+from fluxfloor.venuesim.orders import Kind, Side, Terms
 from fluxfloor.venuesim.server import serving
 from fluxfloor.venuesim.sources import Walk
 from fluxfloor.venuesim.venue import Venue
@@ -106,13 +107,15 @@ class AtVenue:
 
 
 @contextmanager
-def at_venue(directory: Path, secrets: tuple[str, ...] = ("venue-main", "venue-query-main")) -> Iterator[AtVenue]:
+def at_venue(
+    directory: Path, secrets: tuple[str, ...] = ("venue-main", "venue-query-main"), before: dict[str, D] | None = None
+) -> Iterator[AtVenue]:
     clock = VirtualClock(AT_MS)
     market = Market("BTC/USDT", D("0.1"), D("0.00000001"), D("0.00005"), D("0.5"))
     venue = Venue([market], clock.now_ms, RULES)
     venue.play("BTC/USDT", Walk(market, D(60_000), 7, AT_MS, step_ms=5_000, history_minutes=HISTORY_MINUTES))
     desk = Desk.of(venue)
-    venue.open_account("main", {"USDT": D(10_000)})
+    venue.open_account("main", before or {"USDT": D(10_000)})
     for name, may_trade in (("trading", True), ("looking", False)):
         desk.keys.add(ApiKey(*keys(name), "main", may_trade=may_trade))
     with serving(desk, Kraken(desk)) as base_url:
@@ -185,3 +188,42 @@ def test_without_the_key_that_trades_nothing_is_placed_and_the_books_are_read(tm
         with pytest.raises(Misconfigured, match=r"accounts\.main: nothing here may trade on it"):
             venue.find("0" * 32, room.floor.ports.market_data("kraken").instruments()[0], AT_MS)
         assert room.desk.venue.orders == []
+
+
+def test_what_other_hands_do_at_the_venue_is_found_and_taken_in(tmp_path: Path) -> None:
+    """Somebody buys by hand, rests an order, brings and takes money, while the floor holds a position of its own."""
+    with at_venue(tmp_path) as room:
+        room.send(id="s1", action="buy", stop_loss="50000", quantity="0.01")
+        room.later(90)
+        own = room.reconcile().positions["kraken:BTC/USDT"].lots
+        venue = room.desk.venue
+        venue.place("main", Terms("BTC/USDT", Side.BUY, Kind.MARKET, D("0.02"), fee_in="base", by_hand=True))
+        venue.place("main", Terms("BTC/USDT", Side.BUY, Kind.LIMIT, D("0.001"), limit=D(30_000), by_hand=True))
+        venue.transfer("main", "USDT", D(500), reference="wire")
+        venue.transfer("main", "USDT", D(-100), fee=D(1), reference="0xabc")
+        room.later(240)
+        account = room.reconcile()
+        assert (account.mismatches, account.deposits) == (0, 10_400)
+        assert {name: amount for name, amount in account.balances.items() if amount} == room.at_venue
+        lots = {lot.strategy_id: lot.lots for lot in account.positions["kraken:BTC/USDT"].open_lots}
+        assert (lots.keys(), lots["desk:outside"]) == ({"desk:outside", "external"}, own)
+        assert 1_990_000 < lots["external"] < 2_000_000, "the fee was taken out of what was bought"
+        assert sum(lots.values()) * D("0.00000001") == room.at_venue["BTC"]
+        for _ in range(2):
+            room.later(180)
+            account = room.reconcile()
+        risks = [fact["data"] for fact in audit.facts(room.floor.store) if fact["type"] == "risks.raised.v1"]
+        kinds = sorted(risk["kind"] for risk in risks if risk["kind"] not in ("clock_off",))
+        assert kinds == ["capital_moved", "capital_moved", "external_trade", "order_unknown_at_venue"]
+        kept = sorted(row["kind"] for row in audit.rows(room.floor.store, "ledger"))
+        assert kept == ["deposit", "deposit", "external", "fill", "withdrawal"]
+
+
+def test_a_cold_start_on_an_account_with_coins_takes_them_for_capital(tmp_path: Path) -> None:
+    with at_venue(tmp_path, before={"USDT": D(2_000), "BTC": D("0.5")}) as room:
+        account = room.reconcile()
+        assert {name: amount for name, amount in account.balances.items() if amount} == room.at_venue
+        btc = account.rates["BTC"].rate
+        assert account.basis["BTC"] == account.deposits - 2_000
+        assert abs(account.deposits - 2_000 - btc / 2) < btc / 50
+        assert (account.mismatches, account.positions) == (0, {})

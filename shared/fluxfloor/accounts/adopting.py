@@ -37,8 +37,19 @@ def adopt(account: Account, seen: VenueFill, traded: Instrument | None, instrume
         return Booked(settled(account, after, instruments), (entry,))
     intent = external_intent(account, seen, traded)
     entry = entry.model_copy(update={"instrument_id": traded.instrument_id})
-    changed, trades = book_fill(account, seen.fill, entry, intent, instruments, rates)
+    changed, trades = book_fill(account, as_moved(seen, traded), entry, intent, instruments, rates)
     return Booked(changed, (entry,), trades)
+
+
+@exact
+def as_moved(seen: VenueFill, traded: Instrument) -> Fill:
+    """The fill with the fee that the balances show. A venue may state it in the quote currency and take it out of the
+    base: then the position would claim more than there is."""
+    assert seen.side is not None
+    taken = seen.side.sign * seen.fill.quantity - seen.moves.get(traded.base, ZERO)
+    if taken <= 0 or seen.fill.fee_currency == traded.base:
+        return seen.fill
+    return seen.fill.model_copy(update={"fee": taken, "fee_currency": traded.base})
 
 
 def external_intent(account: Account, seen: VenueFill, traded: Instrument) -> OrderIntent:

@@ -32,6 +32,7 @@ ZERO = Decimal(0)
 Rules = dict[str, Instrument]
 Rates = Mapping[str, Rate]
 NO_RATES: Final[Rates] = {}
+MARGIN_STEP: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +170,21 @@ def mark(account: Account, instruments: Rules, rules: Instrument, price: Decimal
 
 
 def margin(account: Account, used: Decimal | None, free: Decimal | None) -> Account:
-    """With what the venue says of its margin; the same account where that is what it said before."""
-    if (used, free) == (account.margin_used, account.margin_free):
+    """With what the venue says of its margin; the same account where that is about what it said before. It moves with
+    every price, and no news is worth a fact and a row a minute that nobody would act on."""
+    before = (account.margin_used, account.margin_free)
+    if not any(_moved_far(was, now, (*before, used, free)) for was, now in zip(before, (used, free), strict=True)):
         return account
     return account.model_copy(update={"margin_used": used, "margin_free": free})
+
+
+@exact
+def _moved_far(was: Decimal | None, now: Decimal | None, amounts: tuple[Decimal | None, ...]) -> bool:
+    """By a hundredth of the largest of all, through zero, or from or to nothing."""
+    if was is None or now is None:
+        return was is not now
+    largest = max(abs(amount) for amount in amounts if amount is not None)
+    return abs(now - was) > largest * MARGIN_STEP or (now < 0) != (was < 0)
 
 
 @exact

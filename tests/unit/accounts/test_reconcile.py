@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fluxfloor.accounts import adopting, moves, reconcile
 from fluxfloor.accounts import book as books
@@ -138,6 +140,14 @@ def test_an_adopted_trade_is_lots_of_the_strategy_external_and_the_books_are_the
     after = VenueBooks({"BTC": d("0.001"), "USDT": d("9949.9")}, (there,))
     assert compare(booked.account, after, {"t"}, LATE_MS).agrees
     assert books.equity(booked.account, RULES) == d("9999.9")
+
+
+def test_a_fee_that_is_stated_in_the_quote_and_taken_from_the_base_makes_the_position_smaller():
+    there = traded("t", lots=100, fee="5")
+    there = replace(there, moves={"BTC": d("0.0099"), "USDT": d(-500)})
+    booked = adopting.adopt(account(), there, BTC, RULES, {}).account
+    assert (booked.positions[BTC.instrument_id].lots, booked.balances["BTC"]) == (99, d("0.0099"))
+    assert (booked.realised, books.equity(booked, RULES)) == (-5, 9_995)
 
 
 def test_a_trade_by_hand_does_not_close_what_a_strategy_holds_and_the_position_is_still_the_venues():

@@ -249,7 +249,7 @@ def test_an_account_whose_venue_is_down_keeps_no_other_from_being_compared(tmp_p
 # --- margin ------------------------------------------------------------------------------------------------------
 
 
-def test_the_venues_margin_is_kept_and_told_once_for_every_change(books):
+def test_the_venues_margin_is_kept_and_told_when_it_has_moved_or_turned(books):
     inner, lends = books.floor.ports.venue, {"used": d(100), "free": d(900)}
 
     class Lending:
@@ -262,11 +262,13 @@ def test_the_venues_margin_is_kept_and_told_once_for_every_change(books):
 
     runner = books.floor.runners["reconciliation"]
     runner.ports = replace(runner.ports, venue=lambda name: Lending(inner(name)))
-    for free in (900, 900, -5):
+    for free in (900, 900, 895, "0.5", "-0.5"):
         lends["free"] = d(free)
         books.later(MINUTE_MS)
         books.sweep()
     told = [update for update in books.updates() if update.cause == "margin"]
-    assert [(update.margin_used, update.margin_free) for update in told] == [(100, 900), (100, -5)]
+    assert [(update.margin_used, update.margin_free) for update in told] == [
+        (100, 900), (100, d("0.5")), (100, d("-0.5")),
+    ]  # fmt: skip
     assert told[-1].account_version <= books.account.version
-    assert (books.account.margin_used, books.account.margin_free) == (100, -5)
+    assert (books.account.margin_used, books.account.margin_free) == (100, d("-0.5"))
