@@ -48,7 +48,8 @@ def test_it_tells_counts_and_figures_and_keeps_what_it_was_asked_to_keep(bars: P
 
 
 def test_parameters_limits_and_the_market_s_depth_reach_the_floor(bars: Path) -> None:
-    shallow = told(bars, "--strategy", "trend", "--participation", "0.002", "--latency", "0", "0")
+    resting = ("--limit", "max_chases=0")
+    shallow = told(bars, "--strategy", "trend", "--participation", "0.002", "--latency", "0", "0", *resting)
     assert shallow["fills"] > shallow["orders"]
     two = (
         "--strategy",

@@ -214,13 +214,23 @@ def test_what_lies_beside_the_range_is_not_played(yard: Playground) -> None:
 def test_a_shallow_market_fills_in_parts_and_the_books_still_agree(yard: Playground) -> None:
     yard.ask(spec(260), "deep")
     yard.run()
-    yard.ask(spec(260, participation="0.002"), "shallow")
+    resting = {**spec(1).limits, "max_chases": 0}
+    yard.ask(spec(260, participation="0.002", limits=resting), "shallow")
     yard.run()
     deep, shallow = yard.report("deep")["counts"], yard.report("shallow")["counts"]
     assert deep["fills"] == deep["orders"]
     assert shallow["fills"] > shallow["orders"]
     assert shallow["books_match_venue"]
     assert shallow["ledger_balanced"]
+
+
+def test_what_a_chase_does_not_get_is_given_up_before_the_next_bar_offers_more(yard: Playground) -> None:
+    for name, chases in (("rests", 0), ("chased", 3)):
+        yard.ask(spec(260, participation="0.002", limits={**spec(1).limits, "max_chases": chases}), name)
+        yard.run()
+    rests, chased = yard.report("rests")["counts"], yard.report("chased")["counts"]
+    assert chased["orders"] <= chased["fills"] < rests["fills"]
+    assert chased["books_match_venue"]
 
 
 def test_two_strategies_share_one_account_and_are_told_apart(yard: Playground) -> None:
