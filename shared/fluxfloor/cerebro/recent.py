@@ -10,11 +10,13 @@ from fluxfloor.cerebro import book as books
 from fluxfloor.contracts.events import AccountUpdated, TradeClosed
 from fluxfloor.contracts.money import cost, exact
 from fluxfloor.contracts.orders import OrderIntent, OrderReport, OrderState, Purpose
+from fluxfloor.contracts.policy import FLOOR
 from fluxfloor.contracts.recent import MOST, EndedTrade, Happened, RecentTrading
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.state import BookPosition, RiskBook
 
 T = TypeVar("T")
+STOP = "stop"  # what the floor tags an exit with that it states at a stop by itself
 STOP_TYPES = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
@@ -83,8 +85,10 @@ def _stopped_out(position: BookPosition, report: OrderReport, told: bool) -> boo
     sign = 1 if position.lots > 0 else -1
     if (worth - position.average_price * quantity) * sign >= 0:
         return False
-    at_stop = position.stop_price is not None and (worth - position.stop_price * quantity) * sign <= 0
-    return told or at_stop or (bool(report.intent.protects) and report.intent.order_type in STOP_TYPES)
+    intent, stop = report.intent, position.stop_price
+    at_stop = stop is not None and (worth - stop * quantity) * sign <= 0
+    by_floor = intent.sender_id == FLOOR and intent.tag == STOP
+    return told or at_stop or by_floor or (bool(intent.protects) and intent.order_type in STOP_TYPES)
 
 
 def _happened(intent: OrderIntent, at_ms: int) -> Happened:

@@ -139,13 +139,14 @@ def protective(slot: Slot, capabilities: Capabilities, now_ms: int) -> tuple[Slo
     assert slot.entry is not None
     assert slot.stop_ticks is not None
     entry, number = slot.entry, slot.guards + 1
-    trails = entry.trail_ticks is not None and capabilities.native_trailing
+    trail = trail_of(entry)
+    trails = trail is not None and capabilities.native_trailing
     intent = OrderIntent(
         intent_id=ids.digest("guard", slot.id, number), signal_id=entry.signal_id, portfolio_id=entry.portfolio_id,
         account_id=entry.account_id, strategy_id=entry.strategy_id, sender_id="floor",
         instrument_id=entry.instrument_id, purpose=Purpose.EXIT, side=Side.SELL if slot.lots > 0 else Side.BUY,
         lots=abs(slot.lots), order_type=OrderType.TRAILING_STOP if trails else OrderType.STOP,
-        trigger_ticks=slot.stop_ticks, trail_ticks=entry.trail_ticks if trails else None,
+        trigger_ticks=slot.stop_ticks, trail_ticks=trail if trails else None,
         arrival_ticks=slot.stop_ticks, requested_ms=now_ms, tag="stop", protects=guards_of(entry),
     )  # fmt: skip
     guarded = slot.model_copy(
@@ -156,6 +157,11 @@ def protective(slot: Slot, capabilities: Capabilities, now_ms: int) -> tuple[Slo
     return _settled(guarded), intent
 
 
+def trail_of(entry: OrderIntent) -> int | None:
+    """How far the stop of what it opened follows. What an entry trails to get in by says nothing of that."""
+    return None if entry.order_type is OrderType.TRAILING_STOP else entry.trail_ticks
+
+
 # --- stops that the floor keeps itself ---------------------------------------------------------------------------
 
 
@@ -163,7 +169,7 @@ def kept_by_floor(slot: Slot, capabilities: Capabilities) -> bool:
     """At an account whose stops are the venue's: must the floor watch the market for this one all the same?"""
     if not slot.lots or slot.entry is None:
         return False
-    trails = slot.entry.trail_ticks is not None and not capabilities.native_trailing
+    trails = trail_of(slot.entry) is not None and not capabilities.native_trailing
     return trails or (slot.stop_ticks is not None and left_to_floor(slot, capabilities))
 
 
@@ -175,14 +181,14 @@ def left_to_floor(slot: Slot, capabilities: Capabilities) -> bool:
 
 def trailed(slot: Slot, rules: Instrument, quote: Quote) -> Slot:
     """With its stop moved after the best price since the entry, where it has moved by a step or more. Never back."""
-    entry = slot.entry
-    if entry is None or entry.trail_ticks is None or not slot.lots:
+    trail = trail_of(slot.entry) if slot.entry is not None else None
+    if trail is None or not slot.lots:
         return slot
     long = slot.lots > 0
     here = rules.ticks_below(quote.bid) if long else rules.ticks_above(quote.ask)
     before = here if slot.best_ticks is None else slot.best_ticks
     best = max(before, here) if long else min(before, here)
-    stop = max(1, best - entry.trail_ticks if long else best + entry.trail_ticks)
+    stop = max(1, best - trail if long else best + trail)
     known, step = slot.stop_ticks, max(1, int(here * STEP_SHARE))
     better = known is None or (stop >= known + step if long else stop <= known - step)
     return slot.model_copy(update={"best_ticks": best, "stop_ticks": stop if better else known})

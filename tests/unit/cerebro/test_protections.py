@@ -248,6 +248,8 @@ def test_what_the_signal_or_the_venue_calls_a_stop_is_one_whatever_the_price_bec
     assert recents.after_report(recent(), told, reserving, after).stops
     venue = intent("out", Side.SELL, lots=100, protects=BTC_SLOT, order_type=OrderType.STOP, trigger_ticks=490_000)
     assert recents.after_report(recent(), report(venue, OrderState.FILLED, *told.new_fills), before, after).stops
+    floor = intent("out", Side.SELL, lots=100, tag="stop")
+    assert recents.after_report(recent(), report(floor, OrderState.FILLED, *told.new_fills), before, after).stops
 
 
 def test_a_partial_exit_is_no_exit_and_an_entry_that_filled_came_to_something():

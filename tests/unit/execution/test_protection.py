@@ -10,9 +10,11 @@ import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.state import Slot
 from fluxfloor.errors import VenueRefused
+from fluxfloor.execution import slots
 
-from tests.support.desk import BTC, intent
+from tests.support.desk import BTC, intent, quote
 from tests.support.execution_room import ExecutionRoom, Moody
 
 S = OrderState
@@ -216,6 +218,14 @@ def test_a_trailing_stop_that_the_venue_does_not_move_is_moved_by_the_floor(room
     room.later(60_000)
     room.sweep()
     assert position(room) == 0
+
+
+def test_what_an_entry_trailed_to_get_in_by_does_not_move_its_stop():
+    entry = intent("in", order_type=OrderType.TRAILING_STOP, trail_ticks=500, stop_loss_ticks=490_000)
+    held = Slot(id="a|b|c", lots=10, entry=entry, stop_ticks=490_000, open=True)
+    assert slots.trailed(held, BTC, quote(52_000, 52_010)) == held
+    beside = held.model_copy(update={"entry": entry.model_copy(update={"order_type": OrderType.MARKET})})
+    assert slots.trailed(beside, BTC, quote(52_000, 52_010)).stop_ticks == 519_500
 
 
 def test_two_exits_together_take_no_more_than_is_held(room):
