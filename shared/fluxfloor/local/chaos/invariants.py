@@ -100,11 +100,21 @@ def our_fills_are_the_venues(orders: list[Order], entries: list[LedgerEntry], ve
     for trade_id in sorted(ours.keys() | theirs.keys()):
         if ours.get(trade_id) != theirs.get(trade_id):
             yield f"trade {trade_id}: we have {ours.get(trade_id)}, the venue {theirs.get(trade_id)}"
-    booked = Counter(e.reference for e in entries if e.kind == "fill" and not e.reference.startswith(AT_NO_VENUE))
-    if booked != Counter(theirs):
-        once = Counter(theirs.keys())
-        if booked != once:
-            yield f"the ledger holds fills {dict(booked - once)} too often, and lacks {sorted(once - booked)}"
+    yield from _booked_once(entries, Counter(theirs.keys()))
+
+
+def _booked_once(entries: list[LedgerEntry], once: Counter[str]) -> Iterator[str]:
+    """As a fill of an order; or, where the venue showed it long before execution told of it, as somebody's trade that
+    was then moved to the order."""
+    kinds = {
+        kind: Counter(e.reference for e in entries if e.kind == kind and not e.reference.startswith(AT_NO_VENUE))
+        for kind in ("fill", "external", "moved")
+    }
+    booked = kinds["fill"] + kinds["external"]
+    if booked != once:
+        yield f"the ledger holds fills {dict(booked - once)} too often, and lacks {sorted(once - booked)}"
+    if kinds["external"] != kinds["moved"]:
+        yield f"trades of ours stand in the ledger as somebody's: {sorted(kinds['external'] - kinds['moved'])}"
 
 
 # --- 3 -----------------------------------------------------------------------------------------------------------
