@@ -250,7 +250,8 @@ def _whole(order: Order, seen: VenueOrder, rules: Instrument) -> bool:
     """Is the placement at its end, and all that it filled shown?"""
     if not seen.state.terminal:
         return False
-    shown = sum((fill.quantity for fill in seen.fills), ZERO)
+    once = {fill.trade_id: fill.quantity for fill in seen.fills}  # a listing may repeat one while another is not shown
+    shown = sum(once.values(), ZERO)
     if seen.state is OrderState.FILLED:
         return order.terms is not None and shown >= rules.quantity(order.terms.lots)
     return seen.filled is None or shown >= seen.filled

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
-from fluxfloor.contracts.state import Order
+from fluxfloor.contracts.state import Order, Terms
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.execution import lifecycle
@@ -70,6 +70,14 @@ def test_a_fill_that_is_shown_twice_counts_once():
     part = observe(sent(), S.OPEN, fill("a", 4), fill("a", 4)).order
     assert part.filled_lots == 4
     assert observe(part, S.OPEN, fill("a", 4)).report is None
+
+
+def test_a_fill_that_is_shown_twice_does_not_stand_for_one_that_is_hidden():
+    order = lifecycle.accept(intent(side=Side.BUY, lots=10), PAPER, AT_MS)
+    order = lifecycle.submit(order, PAPER, AT_MS, Terms(lots=10, order_type=order.intent.order_type))
+    early = observe(order, S.FILLED, fill("a", 6), fill("a", 6))
+    assert (early.order.state, early.order.attempt, early.order.filled_lots) == (S.PARTIALLY_FILLED, 1, 6)
+    assert observe(early.order, S.FILLED, fill("a", 6), fill("b", 4)).order.state is S.FILLED
 
 
 def test_a_late_fill_after_the_end_is_booked_and_the_end_stays():
