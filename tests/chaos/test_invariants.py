@@ -13,7 +13,7 @@ from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.execution.missing import Next
 from fluxfloor.local import audit
-from fluxfloor.local.chaos import invariants, records, scenario
+from fluxfloor.local.chaos import invariants, scenario
 from fluxfloor.local.chaos.flows import FLOWS
 from fluxfloor.local.chaos.play import Play
 from fluxfloor.local.chaos.playing import played
@@ -52,7 +52,7 @@ def simulation() -> Iterator[Simulation]:
 
 
 def judged(simulation: Simulation, answered: dict[str, set[str]] | None = None, **forged: Any) -> set[int]:
-    venue = replace(records.of_paper(simulation.floor.store), **forged)
+    venue = replace(simulation.exchange.records(), **forged)
     known = simulation.answered if answered is None else answered
     return numbers(invariants.check(simulation.floor, known, venue, RULES))
 
@@ -69,20 +69,20 @@ def test_what_was_played_holds(simulation: Simulation) -> None:
 
 
 def test_1_an_intent_that_filled_twice_is_seen(simulation: Simulation) -> None:
-    fills = records.of_paper(simulation.floor.store).fills
+    fills = simulation.exchange.records().fills
     again = replace(fills[0], trade_id="another")
     assert 1 in judged(simulation, fills=(*fills, again))
     assert 1 in judged(simulation, fills=(*fills, replace(again, client_order_id="nobody's")))
 
 
 def test_2_a_fill_at_another_price_is_not_the_same_fill(simulation: Simulation) -> None:
-    fills = records.of_paper(simulation.floor.store).fills
+    fills = simulation.exchange.records().fills
     assert judged(simulation, fills=(replace(fills[0], price=fills[0].price + 1), *fills[1:])) == {2}
     assert 2 in judged(simulation, fills=fills[1:])
 
 
 def test_3_a_balance_or_a_position_that_does_not_add_up_is_seen(simulation: Simulation) -> None:
-    balances = records.of_paper(simulation.floor.store).balances
+    balances = simulation.exchange.records().balances
     off = {name: {**held, "USDT": held["USDT"] + 1} for name, held in balances.items()}
     assert judged(simulation, balances=off) == {3}
 
@@ -149,16 +149,15 @@ def seen(*documents: tuple[str, dict[str, Any]]) -> list[str]:
 
 def test_1_two_orders_of_one_intent_must_not_live_at_once() -> None:
     witness = Witness([BTC])
-    rules = BTC.model_dump(mode="json")
     for attempt in (1, 2):
         witness.committed(Commit(creates={Ref("orders", "one"): order("submitting", attempt)}))
-        witness.at_venue(f"c{attempt}", True, "paper-main", rules)
+        witness.at_venue(f"c{attempt}", True, "paper-main", BTC)
     assert numbers(witness.problems) == {1}
     witness.problems.clear()
-    witness.at_venue("c1", False, "paper-main", rules)
-    witness.at_venue("c2", False, "paper-main", rules)
+    witness.at_venue("c1", False, "paper-main", BTC)
+    witness.at_venue("c2", False, "paper-main", BTC)
     witness.committed(Commit(creates={Ref("orders", "one"): order("submitting", 3)}))
-    witness.at_venue("c3", True, "paper-main", rules)
+    witness.at_venue("c3", True, "paper-main", BTC)
     assert witness.problems == []
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fluxfloor.local.chaos import house
+from fluxfloor.local.chaos.invariants import undelivered
 from fluxfloor.local.floor import Floor
 from fluxfloor.topology import STAGES
 
@@ -44,14 +45,14 @@ def settle(simulation: Simulation) -> int:
         before = handled
         handled += _round(simulation)
         quiet = quiet + 1 if handled == before + len(JOBS) and not simulation.in_doubt() else 0
-        if quiet == QUIET_ROUNDS and not floor.undelivered():
+        if quiet == QUIET_ROUNDS and not undelivered(floor):
             break
     return handled
 
 
 def _round(simulation: Simulation) -> int:
     floor = simulation.floor
-    simulation.witness.trade(simulation.exchange)
+    simulation.pass_time()
     for stage, job in JOBS:
         floor.tick(stage, job)
     simulation.witness.unknowns.swept()

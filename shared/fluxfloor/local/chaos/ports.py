@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, Quote
@@ -28,6 +30,8 @@ from fluxfloor.ports import (
     VenueBooks,
     VenueOrder,
 )
+
+LATE_MS = (2_000, 9_000, 30_000, 300_000)
 
 
 class GatedStore(Store):
@@ -132,7 +136,16 @@ class Sight:
 
     lag_ms: int
     skew_ms: int = 0  # its clock minus ours
+    late: list[tuple[int, Callable[[], object]]] = field(default_factory=list)  # what is still on its way to it
     clear_ms: dict[str, int] = field(default_factory=dict)
+
+    def arrive(self, now_ms: int) -> None:
+        """What was on its way and is there by now. Nobody hears what the venue says to it."""
+        due = [item for item in self.late if item[0] <= now_ms]
+        self.late = [item for item in self.late if item[0] > now_ms]
+        for _, act in due:
+            with suppress(VenueRefused):
+                act()
 
 
 class FaultyVenue(Venue):
@@ -160,6 +173,10 @@ class FaultyVenue(Venue):
         stop_at("before venue.place")
         self._witness.placing(placement.client_order_id)
         self._takes(placement)
+        if self._faults.strikes("venue_late"):
+            due_ms = self._clock.now_ms() + self._faults.random().choice(LATE_MS)
+            self._sight.late.append((due_ms, partial(self._inner.place, placement)))
+            raise OutcomeUnknown("timed out; it is still on its way")
         order = self._inner.place(placement)
         if self._faults.strikes("venue_hides"):
             lag_ms = self._faults.random().randint(0, self._sight.lag_ms)

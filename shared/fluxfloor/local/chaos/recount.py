@@ -98,9 +98,10 @@ class Recount:
         intent = report["intent"]
         count, rules = self._count(intent["portfolio_id"]), self._instruments[intent["instrument_id"]]
         lots = sum(rules.lots(Decimal(fill["quantity"])) for fill in report["new_fills"])
+        kept = sum(kept_lots(fill, intent["side"], rules) for fill in report["new_fills"])
         sign = 1 if intent["side"] == "BUY" else -1
         slot = f"{intent['strategy_id']}|{intent['instrument_id']}"
-        count.held[slot] = count.held.get(slot, 0) + sign * lots
+        count.held[slot] = count.held.get(slot, 0) + sign * kept
         known = count.intents.get(intent["intent_id"])
         if known is not None:
             known.filled += lots
@@ -200,3 +201,11 @@ class Recount:
 
 def _ticks(intent: dict[str, Any]) -> int:
     return int(intent["limit_ticks"] or intent["arrival_ticks"])
+
+
+def kept_lots(fill: Data, side: str, rules: Instrument) -> int:
+    """What a fill leaves in a position: a fee in the base currency is taken out of what was bought."""
+    quantity = Decimal(fill["quantity"])
+    if side == "BUY" and fill["fee_currency"] == rules.base:
+        quantity -= Decimal(fill["fee"])
+    return rules.lots(quantity)

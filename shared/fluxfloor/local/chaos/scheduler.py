@@ -14,7 +14,7 @@ from typing import Any
 
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.local import audit
-from fluxfloor.local.chaos import calm, house, invariants, people, records, scenario, venues
+from fluxfloor.local.chaos import calm, house, invariants, people, scenario, venues
 from fluxfloor.local.chaos.gate import Fate, Handling
 from fluxfloor.local.chaos.mail import Mail, identity
 from fluxfloor.local.chaos.play import Play, Result
@@ -98,11 +98,13 @@ class Simulation:
 
     def _gated(self, ports: Ports) -> Ports:
         stir = lambda: self.mail.stir()  # noqa: E731
-        self.exchange = venues.exchange(ports, self.witness, self.venue)
-        self._plain, self._stir = ports, stir
-        network = venues.through_the_network(
-            self.exchange, ports, self.faults, self.witness, self.venue, lambda: self.out("venue")
+        self.exchange = (
+            venues.simulated(ports, self.witness, self.venue, self.faults, self.scenario.bars)
+            if "like" in self.venue
+            else venues.paper(ports, self.witness, self.venue)
         )
+        self._plain, self._stir = ports, stir
+        network = venues.through_the_network(self.exchange, ports, self.faults, self.witness, lambda: self.out("venue"))
         return replace(
             ports, store=GatedStore(ports.store, self.faults, self.witness), venue=network,
             bus=GatedBus(StirringBus(ports.bus, stir), self.faults, lambda: self.out("bus")),
@@ -122,7 +124,7 @@ class Simulation:
                 if not self.play.sweeps:
                     stack.enter_context(calm.without_the_sweep(self.floor))
                 self._play()
-            found = records.of_paper(self.floor.store)
+            found = self.exchange.records()
             violations = [*self.witness.problems, *invariants.check(self.floor, self.senders.answered, found, RULES)]
         except Exception as problem:
             violations = [*self.witness.problems, f"the simulation itself failed: {problem!r}"]
@@ -189,7 +191,7 @@ class Simulation:
     def _tick(self, now_ms: int) -> None:
         """The minute's jobs that have something to do, and every quarter of an hour all of them. While nothing moves,
         at doubling intervals: what finds nothing new changes nothing, and days must pass quickly."""
-        self.witness.trade(self.exchange)
+        self.pass_time()
         quarter, waiting = now_ms // QUARTER_MS, bool(self.active or self._deliverable())
         wanted = {"pull": waiting, "sweep": bool(self.witness.open_orders)}
         for stage, job in calm.JOBS if quarter > self._quarter else calm.EVERY_MINUTE:
@@ -201,6 +203,11 @@ class Simulation:
         self._next_tick_ms = now_ms + self._idle_ms
         if now_ms < self.scenario.end_ms:  # a bar that closes is always seen at once
             self._next_tick_ms = min(self._next_tick_ms, (quarter + 1) * QUARTER_MS + 3_000)
+
+    def pass_time(self) -> None:
+        """The venue's own business is done there, whether or not anybody looks at it."""
+        self.exchange.sight.arrive(self.clock.now_ms())
+        self.exchange.pass_time()
 
     def _deliverable(self) -> list[Due]:
         waiting = self.mail.waiting()
@@ -227,6 +234,8 @@ class Simulation:
     def _act(self) -> bool:
         """One thing, drawn from what may happen next. False when nothing is left to happen."""
         now_ms, draw = self.clock.now_ms(), self.random.random
+        if self.exchange.sight.late:
+            self.exchange.sight.arrive(now_ms)
         while self.inputs and self.inputs[0][0] <= now_ms:
             heapq.heappop(self.inputs)[2]()
         if now_ms >= self._next_tick_ms:
@@ -351,6 +360,7 @@ class Simulation:
         times += [self.inputs[0][0]] if self.inputs else []
         next_ms = self.mail.next_ms()
         times += [next_ms] if next_ms is not None else []
+        times += [at_ms for at_ms, _ in self.exchange.sight.late]
         times += [at_ms for at_ms in self._away.values() if at_ms > now_ms]
         late = now_ms >= self.scenario.end_ms and not any(at_ms > now_ms for at_ms in self._away.values())
         if not times or (late and not self.inputs and not self.active and not self.mail.away()):

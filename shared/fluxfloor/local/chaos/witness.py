@@ -15,7 +15,7 @@ from typing import Any
 from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR
-from fluxfloor.local.chaos.recount import Recount
+from fluxfloor.local.chaos.recount import Recount, kept_lots
 from fluxfloor.local.chaos.rules import broken
 from fluxfloor.local.chaos.unknowns import Unknowns
 from fluxfloor.ports import Commit, Data, Ref, Venue
@@ -82,11 +82,12 @@ class Witness:
         written = {**commit.creates, **{ref: data for ref, (data, _) in commit.updates.items()}}
         for ref, data in written.items():
             if ref.collection == PaperOrder.collection:
-                self.at_venue(ref.id, data["state"] not in _ENDS, data["account_id"], data["instrument"])
+                rules = Instrument.model_validate(data["instrument"])
+                self.at_venue(ref.id, data["state"] not in _ENDS, data["account_id"], rules)
             elif ref.collection == PaperFill.collection:
                 self.moved(data["account_id"], {name: Decimal(amount) for name, amount in data["moves"].items()})
 
-    def at_venue(self, client_order_id: str, lives: bool, account_id: str, instrument: Data) -> None:
+    def at_venue(self, client_order_id: str, lives: bool, account_id: str, rules: Instrument) -> None:
         if not lives:
             self._resting.pop(client_order_id, None)
         elif client_order_id not in self._resting:
@@ -94,7 +95,7 @@ class Witness:
             beside = [other for other in self._resting if intent and self._intents.get(other) == intent]
             if beside:
                 self._problem(1, f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
-            self._resting[client_order_id] = account_id, Instrument.model_validate(instrument)
+            self._resting[client_order_id] = account_id, rules
 
     def moved(self, account_id: str, moves: dict[str, Decimal]) -> None:
         bases = {item.base for item in self._instruments.values()}
@@ -165,8 +166,7 @@ class Witness:
                 self._problem(2, f"fill {fill['trade_id']} was told twice")
                 continue
             self._told.add(key)
-            rules = self._instruments.get(intent["instrument_id"])
-            lots = rules.lots(Decimal(fill["quantity"])) if rules else 0
+            lots = kept_lots(fill, intent["side"], self._instruments[intent["instrument_id"]])
             self._slots[slot] += lots if intent["side"] == "BUY" else -lots
         if self._slots[slot] < 0:
             self._problem(4, f"{intent['strategy_id']} sold {-self._slots[slot]} lots more than it had")
