@@ -38,14 +38,15 @@ def check(floor: Floor, answered: dict[str, set[str]], venue: Records, rules: Ru
     books = [RiskBook.decode(row) for row in audit.rows(store, "risk_books")]
     stances = [Stances.decode(row) for row in audit.rows(store, "stances")]
     journal = audit.rows(store, "journal") + audit.rows(store, "journal", "edge")
-    asked = left_to_a_person(journal, orders)
+    slots = audit.rows(store, "slots")
+    asked = left_to_a_person(journal, orders, slots)
     found = {
         1: one_live_order_per_intent(orders, venue, rules),
         2: our_fills_are_the_venues(orders, entries, venue),
         3: (*books_add_up(accounts, entries, venue, rules), *everybody_holds_the_same(accounts, books, stances)),
         6: reservations_are_released(books, stances, asked),
         7: (*every_webhook_is_taken_once(journal, answered), *every_signal_ends_once(journal, orders, asked)),
-        8: orders_have_ended(orders, asked, audit.rows(store, "slots")),
+        8: orders_have_ended(orders, asked, slots),
         9: (*every_fact_was_taken(floor, journal), *nothing_undelivered(floor, journal), *nobody_waits(floor)),
     }
     return [broken(number, text) for number, texts in found.items() for text in texts]
@@ -183,14 +184,27 @@ def _lots(positions: Any) -> dict[str, int]:
 # --- 6 -----------------------------------------------------------------------------------------------------------
 
 
-def left_to_a_person(journal: Journal, orders: list[Order]) -> list[Order]:
-    """Orders without a known outcome at a venue that promises too little to tell: a person was called, and decides."""
+def left_to_a_person(journal: Journal, orders: list[Order], slots: list[dict[str, Any]]) -> list[Order]:
+    """Orders without a known outcome at a venue that promises too little to tell: a person was called, and decides.
+    Where it is a stop of which nobody knows, the exit that it stands in the way of waits with it."""
     called = {
         fact["data"]["details"].get("intent")
         for fact in _facts(journal, "risks.raised.v1")
         if fact["data"]["kind"] == "order_unknown"
     }
-    return [order for order in orders if order.id in called and not order.state.terminal]
+    asked = {order.id for order in orders if order.id in called and not order.state.terminal}
+    blocked = {intent for slot in slots if slot["guard"] in asked for intent in slot["leaving"]}
+    waiting = {slot["id"] for slot in slots if slot["guard"] in asked}
+    return [
+        order
+        for order in orders
+        if order.id in asked or (not order.state.terminal and (order.id in blocked or _slot(order) in waiting))
+    ]
+
+
+def _slot(order: Order) -> str:
+    intent = order.intent
+    return f"{intent.account_id}|{intent.strategy_id}|{intent.instrument_id}"
 
 
 def reservations_are_released(books: list[RiskBook], stances: list[Stances], asked: list[Order]) -> Iterator[str]:
