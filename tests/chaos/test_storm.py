@@ -35,12 +35,12 @@ def test_after_any_storm_no_entry_is_lost_in_a_window(seed: int) -> None:
 
 def test_storms_do_everything_that_they_are_said_to_do() -> None:
     faults: Counter[str] = Counter()
-    for seed in range(12):
+    for seed in range(16):
         faults.update(play(Play(seed)).faults)
     assert set(faults) == set(KINDS)
 
 
-@pytest.mark.parametrize("venue", VENUES, ids=str)
+@pytest.mark.parametrize("venue", [kind for at, kind in enumerate(VENUES) if kind not in VENUES[:at]], ids=str)
 def test_every_kind_of_venue_is_survived(venue: dict[str, object]) -> None:
     rough = {"venue_timeout_before": 0.3, "venue_timeout_after": 0.3, "venue_throttle": 0.2, "venue_hides": 0.5}
     assert violations(Play(5, odds=Odds(crash=0.01, stall=0.01, **rough), venue=venue)) == []

@@ -50,7 +50,7 @@ USUAL = Odds(
     crash=0.01, blackout=0.0005, meddling=0.004, duplicate=0.1, overlap=0.02, delay=0.1, away=0.002, stall=0.01,
     lost_commit_answer=0.01, refused_commit=0.01, lost_publish=0.02, lost_mark=0.02, lost_timer=0.02,
     venue_timeout_before=0.05, venue_timeout_after=0.1, venue_throttle=0.03, venue_hides=0.3,
-    venue_error=0.01, venue_no_funds=0.01, venue_turns_away=0.02, venue_late=0.02,
+    venue_error=0.01, venue_no_funds=0.03, venue_turns_away=0.02, venue_late=0.02,
     partial_fill=0.3, fill_hidden=0.1, fill_repeated=0.05,
 )  # fmt: skip
 
