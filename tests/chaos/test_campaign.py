@@ -120,7 +120,7 @@ def test_ctrl_c_keeps_every_seed_that_was_played(tmp_path: Path) -> None:
 def test_a_failure_is_made_small_and_its_command_plays_it_again() -> None:
     with taken_out(without_the_claim):
         seed = next(seed for seed in range(20) if play(Play(seed)).violations)
-        whole, shrunk = play(Play(seed)), shrinking.shrink(seed, most_plays=150)
+        whole, shrunk = play(Play(seed)), shrinking.shrink(seed, most_plays=60)
         status, again = console(*shrunk.command.split()[2:-1])
     assert len(shrunk.result.history) < len(whole.history) / 2
     assert len(shrunk.result.struck) < len(whole.struck)

@@ -169,6 +169,7 @@ class Section:
     params: dict[str, float] = field(default_factory=dict)
     noise: str = "off"
     enabled: bool = True
+    prepare: bool = False
 
 
 def test_settings_become_voices() -> None:
