@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from fluxfloor.contracts.journal import Timer
 from fluxfloor.local.floor import Due, Floor
 from fluxfloor.runtime.runner import Outcome
 
 LOOKED_AT = 64  # of what is due, the oldest
+OFTEN = 60  # so often a timer about one thing comes on time
+MOST_DOUBLINGS = 25
 MOST_COPIES = 4  # a message is delivered no more than so many times after it was handled
 
 
@@ -18,6 +23,8 @@ class Mail:
         self._next_ms: int | None = None
         self._fresh = False
         self._away: dict[object, int] = {}
+        self._late: dict[object, int] = {}
+        self._came: Counter[tuple[str, str, str]] = Counter()
         self._copies: dict[object, int] = {}
 
     def stir(self) -> None:
@@ -28,9 +35,10 @@ class Mail:
         now_ms = self._floor.clock.now_ms()
         if not self._fresh or (self._next_ms is not None and now_ms >= self._next_ms):
             self._look()
-        if not self._away:
+        if not self._away and not self._late:
             return self._due
-        return [due for due in self._due if self._away.get(identity(due), 0) <= now_ms]
+        held = {**self._late, **self._away}
+        return [due for due in self._due if held.get(identity(due), 0) <= now_ms]
 
     def _look(self) -> None:
         self._due = self._floor.due(LOOKED_AT)
@@ -42,7 +50,7 @@ class Mail:
         if not self._fresh:
             self._look()
         now_ms = self._floor.clock.now_ms()
-        times = [at_ms for at_ms in self._away.values() if at_ms > now_ms]
+        times = [at_ms for at_ms in (*self._away.values(), *self._late.values()) if at_ms > now_ms]
         return min([*times, *([self._next_ms] if self._next_ms is not None else [])], default=None)
 
     def away(self) -> bool:
@@ -52,6 +60,20 @@ class Mail:
 
     def hold(self, due: Due, until_ms: int) -> None:
         self._away[identity(due)] = until_ms
+
+    def comes_late(self, due: Due) -> bool:
+        """A timer that is set again and again, because something is watched, comes at doubling intervals in the end:
+        days must pass quickly."""
+        timer = due.source
+        if not isinstance(timer, Timer) or identity(due) in self._late:
+            return False
+        about = timer.stage, timer.purpose, timer.subject
+        self._came[about] += 1
+        if self._came[about] <= OFTEN:
+            return False
+        doublings = min(self._came[about] - OFTEN, MOST_DOUBLINGS)
+        self._late[identity(due)] = self._floor.clock.now_ms() + (1_000 << doublings)
+        return True
 
     def settle(self, due: Due, outcome: Outcome) -> None:
         self._fresh = False

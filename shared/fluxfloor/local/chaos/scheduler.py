@@ -325,6 +325,8 @@ class Simulation:
         if not waiting:
             return False
         due = waiting[int(self.random.random() * len(waiting))]
+        if self.clock.now_ms() >= self.scenario.end_ms and self.mail.comes_late(due):
+            return True
         if self.faults.strikes("delay"):
             self.mail.settle(due, Outcome.NACK)
         elif self.faults.strikes("away"):
