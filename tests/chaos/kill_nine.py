@@ -5,8 +5,8 @@
 Every stage is a process of its own behind functions-framework; webhooks trade on a paper account and, through the real
 ccxt client, at a simulated venue over HTTP. Stages drawn from the seed are killed at times drawn from it and started
 again at once. After calm nothing may be lost, doubled or left without an end, and ledger, accounts and venues agree.
-Prints what came of it as one JSON object; exits with 1 when something broke. Takes minutes, so only a short
-form of it is a test (tests/e2e/test_kill_nine.py). When something dies is the machine's to say: a seed does not replay a run.
+Prints what came of it as one JSON object; exits with 1 when something broke. Takes minutes, so only a short form of it
+is a test (tests/e2e/test_kill_nine.py). When something dies is the machine's to say: a seed does not replay a run.
 """
 
 from __future__ import annotations
