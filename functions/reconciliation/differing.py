@@ -42,7 +42,12 @@ def agree(work: Work, account: Account) -> Account:
 
 def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> Account:
     """Entries are blocked only by a difference that two comparisons in a row have found. A person who resumes while
-    it stands is told of it again."""
+    it stands is told of it again. What a venue's rounding of its own amounts leaves is booked at once, and starts anew
+    from there: no entry waits for crumbs, and they never add up."""
+    if not found.overdue and not found.in_flight and not account.mismatches:
+        crumbs = _proposed(work, account, found, looked)
+        if crumbs.value is not None and crumbs.value <= work.settings.reconciliation.rounding:
+            return _rounded_off(work, account, crumbs)
     account = account.model_copy(update={"mismatches": account.mismatches + 1})
     if account.mismatches < PATIENCE:
         return account
@@ -100,6 +105,20 @@ def _book(work: Work, account: Account, agreed: Adjustment) -> Account:
     message = f"{account.id} was adjusted by {words} as {agreed.treat_as}, agreed by {agreed.decided_by}"
     work.emit(risk("books_adjusted", account, Severity.WARNING, message, work.now_ms, adjustment=agreed.id))
     return agree(work, booked.account.model_copy(update={"proposed": ""}))
+
+
+def _rounded_off(work: Work, account: Account, crumbs: Adjustment) -> Account:
+    rules = instruments(work, account)
+    booked = adopting.book_adjustment(
+        account, crumbs, rules, rates_for(work, account, rules, *crumbs.differences), work.now_ms
+    )
+    keep(work, account, booked.entries, ())
+    work.write(
+        crumbs.model_copy(
+            update={"state": AdjustmentState.BOOKED, "decided_by": BY_SETTINGS, "decided_ms": work.now_ms}
+        )
+    )
+    return agree(work, booked.account)
 
 
 def _withdraw(work: Work, account: Account) -> None:

@@ -154,6 +154,7 @@ class ReconciliationSettings(Section):
 
     adjust: Literal["ask", "auto"] = "ask"
     adjust_limit: NonNegative = Decimal(1)  # the most that "auto" books by itself, in the account's currency
+    rounding: NonNegative = Decimal("0.01")  # so much between two agreements is the venue's own rounding
 
 
 class VersionSettings(Section):

@@ -269,6 +269,19 @@ def test_small_differences_are_booked_by_the_settings_where_they_say_so(tmp_path
         books.floor.close()
 
 
+@pytest.mark.parametrize(("crumb", "rounding"), [("-0.00000003", True), ("0.01", True), ("0.02", False)])
+def test_a_venues_rounding_is_booked_at_once_and_stops_nothing(tmp_path, crumb, rounding):
+    books = Visited(tmp_path, {})
+    try:
+        books.away.more = {"USDT": d(crumb)}
+        books.look(2)
+        assert books.adjustments() == (["booked"] if rounding else ["proposed"])
+        assert (books.halt() is None, books.whole()) == (rounding, rounding)
+        assert (books.risks() == []) is rounding
+    finally:
+        books.floor.close()
+
+
 def test_what_nobody_can_value_is_never_booked_by_the_settings(tmp_path):
     books = Visited(tmp_path, {"reconciliation": {"adjust": "auto", "adjust_limit": "1000000"}})
     try:
