@@ -27,6 +27,12 @@ def test_after_any_storm_the_books_are_right_and_nothing_is_lost(seed: int) -> N
     assert violations(Play(seed)) == []
 
 
+@pytest.mark.parametrize("seed", [15, 35, 63, 103, 1030, 1064])
+def test_what_once_broke_something_holds(seed: int) -> None:
+    """A stop that nobody knew of, a watch for days, a placement sent by two, an exit that the venue let lie."""
+    assert violations(Play(seed)) == []
+
+
 @pytest.mark.parametrize("seed", range(100, 108))
 def test_after_any_storm_no_entry_is_lost_in_a_window(seed: int) -> None:
     """All entries wait, and are decided together whatever becomes of their timer."""

@@ -30,6 +30,7 @@ CHASE, SLICE, AMEND = "chase", "slice", "amended"  # why a placement is taken ba
 EXPIRED, ASKED, HALTED, IN_THE_WAY = "its time is over", "cancelled by", "halted", "it stood in an exit's way"
 SLICED = (PlanStyle.TWAP, PlanStyle.VWAP)
 BACK_OFF_MS = (0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 60_000)  # between tries of what must not stop trying
+EXIT_PATIENCE_MS = 60_000  # how long an exit at the market may rest
 ENTRY_TRIES = 3  # placements in a row that the venue may turn away for reasons of its own
 ZERO = Decimal(0)
 
@@ -191,9 +192,18 @@ def takes_back(order: Order, now_ms: int) -> str:
         return EXPIRED
     if order.terms is not None and order.terms.until_ms and now_ms >= order.terms.until_ms:
         return SLICE
+    if _stuck(order, now_ms):
+        return CHASE
     if plan is not None and plan.style is PlanStyle.CHASE and now_ms >= order.submitted_ms + plan.patience_ms:
         return CHASE
     return ""
+
+
+def _stuck(order: Order, now_ms: int) -> bool:
+    """Does an exit at the market rest, filled in part or not at all? It is placed again: nothing else would ever fill
+    the rest at a venue that has let it lie."""
+    at_market = order.terms is not None and order.terms.order_type is OrderType.MARKET
+    return at_market and closes(order) and now_ms >= order.submitted_ms + EXIT_PATIENCE_MS
 
 
 def goes_on(order: Order, over: OrderState, now_ms: int) -> Next | None:

@@ -215,3 +215,10 @@ def test_new_terms_take_the_place_of_the_intents():
 def test_a_plan_that_lacks_what_it_needs_is_refused(wrong):
     with pytest.raises(ValidationError):
         Plan(**wrong)
+
+
+def test_an_exit_at_the_market_that_rests_is_placed_again_after_a_minute():
+    item = order(side=Side.SELL, submitted_ms=AT_MS, terms=Terms(lots=1_000, order_type=OrderType.MARKET))
+    assert takes_back(item, AT_MS + 59_999) == ""
+    assert takes_back(item, AT_MS + 60_000) == plans.CHASE
+    assert isinstance(goes_on(item.model_copy(update={"cancelling": plans.CHASE}), OrderState.CANCELLED, AT_MS), Later)
