@@ -37,14 +37,20 @@ def agree(work: Work, account: Account) -> Account:
     if account.mismatches >= PATIENCE:
         message = f"books of {account.id} agree with {account.venue} again; entries wait for a person to resume them"
         work.emit(risk("books_agree", account, Severity.INFO, message, work.now_ms))
-    return account.model_copy(update={"mismatches": 0, "agreed_ms": work.now_ms, "proposed": ""})
+    return account.model_copy(
+        update={
+            "mismatches": 0, "agreed_ms": work.now_ms, "agreed_entries": account.entries, "proposed": ""
+        }
+    )  # fmt: skip
 
 
 def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> Account:
     """Entries are blocked only by a difference that two comparisons in a row have found. A person who resumes while
     it stands is told of it again. What a venue's rounding of its own amounts leaves is booked at once, and starts anew
-    from there: no entry waits for crumbs, and they never add up."""
-    if not found.overdue and not found.in_flight and not account.mismatches:
+    from there: no entry waits for crumbs, and they never add up. Only what was booked since both agreed can have been
+    rounded: money that trickles away beside it is a difference."""
+    rounded = account.entries > account.agreed_entries
+    if rounded and not found.overdue and not found.in_flight and not account.mismatches:
         crumbs = _proposed(work, account, found, looked)
         if crumbs.value is not None and crumbs.value <= work.settings.reconciliation.rounding:
             return _rounded_off(work, account, crumbs)

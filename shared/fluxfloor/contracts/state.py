@@ -422,6 +422,7 @@ class Account(Document):
     mismatches: int = 0  # consecutive comparisons that did not agree
     opened_ms: UtcMs = 0  # earlier fills are in the opening balances
     agreed_ms: UtcMs = 0  # when the venue last agreed
+    agreed_entries: int = 0  # how many entries there were then
     margin_used: Number | None = None  # as the venue last said, in the account's currency; None: it has no margin
     margin_free: Number | None = None
     proposed: str = ""  # the adjustment that stands to be agreed to

@@ -273,6 +273,7 @@ def test_small_differences_are_booked_by_the_settings_where_they_say_so(tmp_path
 def test_a_venues_rounding_is_booked_at_once_and_stops_nothing(tmp_path, crumb, rounding):
     books = Visited(tmp_path, {})
     try:
+        books.trade("a")
         books.away.more = {"USDT": d(crumb)}
         books.look(2)
         assert books.adjustments() == (["booked"] if rounding else ["proposed"])
@@ -280,6 +281,18 @@ def test_a_venues_rounding_is_booked_at_once_and_stops_nothing(tmp_path, crumb, 
         assert (books.risks() == []) is rounding
     finally:
         books.floor.close()
+
+
+def test_a_cent_that_goes_where_nothing_was_booked_is_a_difference_like_any_other(books):
+    books.trade("a")
+    books.away.more = {"USDT": d("-0.01")}
+    books.look()
+    assert (books.adjustments(), books.halt()) == (["booked"], None)
+    books.look(2)
+    books.away.more = {"USDT": d("-0.02")}
+    books.look(2)
+    assert books.adjustments() == ["booked", "proposed"]
+    assert books.halt() is not None
 
 
 def test_what_nobody_can_value_is_never_booked_by_the_settings(tmp_path):
