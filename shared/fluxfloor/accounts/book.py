@@ -60,7 +60,8 @@ def open_account(
         in_opening=in_opening,
     )  # fmt: skip
     known = {name: rate for name, rate in rates.items() if balances.get(name)}
-    after = empty.model_copy(update={"balances": balances, "entries": len(entries), "agreed_entries": len(entries), "rates": known})
+    counted = {"entries": len(entries), "agreed_entries": len(entries)}
+    after = empty.model_copy(update={"balances": balances, "rates": known, **counted})
     return Booked(settled(empty, after, {}, capital=balances), entries)
 
 

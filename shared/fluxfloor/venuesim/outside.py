@@ -9,7 +9,7 @@ from fluxfloor.contracts.orders import Side
 from fluxfloor.venuesim.markets import Market, Quote, affordable
 from fluxfloor.venuesim.orders import Order, Terms
 from fluxfloor.venuesim.sources import Source
-from fluxfloor.venuesim.tape import Print, Tape
+from fluxfloor.venuesim.tape import MINUTE_MS, Bar, Print, Tape
 
 ZERO = Decimal(0)
 
@@ -32,6 +32,11 @@ class Outside:
         self.quote, self.last = quote, quote.last_of(self.market)
         self.taken[Side.BUY] = self.taken[Side.SELL] = ZERO
         self.tape.add(Print(quote.ts_ms, self.last, self.market.min_quantity or self.market.lot))
+
+    def quiet(self, now_ms: int) -> Bar:
+        """The bar of a time without a trade: it stands where the last one was."""
+        stood = self.last if self.last is not None else self.market.tick
+        return Bar(now_ms // MINUTE_MS * MINUTE_MS, stood, stood, stood, stood, ZERO, ZERO, 0)
 
     def took(self, side: Side, quantity: Decimal) -> None:
         self.taken[side] += quantity

@@ -30,6 +30,11 @@ class Bar:
     turnover: Decimal
     count: int
 
+    @property
+    def average(self) -> Decimal:
+        """Weighted by volume; of a bar without one, where it stands."""
+        return self.turnover / self.volume if self.volume else self.close
+
     def add(self, other: Bar) -> None:
         self.high, self.low, self.close = max(self.high, other.high), min(self.low, other.low), other.close
         self.volume += other.volume

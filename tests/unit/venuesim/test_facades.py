@@ -6,6 +6,7 @@ import base64
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from fluxfloor.venuesim import binance, kraken
 from fluxfloor.venuesim.binance.auth import sign as sign_binance
 from fluxfloor.venuesim.facade import Desk, Request, Response
@@ -116,6 +117,18 @@ def test_binances_market_data_always_answers(path: str, told: dict[str, str]) ->
     _, facade = opened(binance.Binance)
     answer = facade.handle(Request("GET", path, urlencode(told)))
     assert answer.status == 200 or answer.body["code"] < 0
+
+
+@pytest.mark.parametrize(
+    ("facade", "path", "asked"),
+    [(kraken.Kraken, "/0/public/Ticker", "pair=XBTUSDT"), (binance.Binance, "/api/v3/ticker/24hr", "symbol=BTCUSDT")],
+)
+def test_days_without_a_trade_stand_where_the_last_one_was(facade: Any, path: str, asked: str) -> None:
+    core, opened_at = opened(facade)
+    core.now_ms += 3 * 86_400_000
+    answer = opened_at.handle(Request("GET", path, asked))
+    assert answer.status == 200
+    assert "60000" in str(answer.body)
 
 
 @given(st.integers(0, 2**80 - 1))

@@ -187,14 +187,14 @@ def _best(outside: Outside) -> dict[str, Any]:
 
 
 def _day(outside: Outside, now_ms: int) -> dict[str, Any]:
-    bars = outside.tape.bars(60_000, now_ms - DAY_MS, 1_440)
+    bars = outside.tape.bars(60_000, now_ms - DAY_MS, 1_440) or [outside.quiet(now_ms)]
     day = Bar(bars[0].open_ms, bars[0].open, bars[0].high, bars[0].low, bars[0].close, Decimal(0), Decimal(0), 0)
     for bar in bars:
         day.add(bar)
     change = day.close - day.open
     return _best(outside) | {
         "priceChange": amount(change), "priceChangePercent": f"{change / day.open * 100:.3f}",
-        "weightedAvgPrice": amount(day.turnover / day.volume), "prevClosePrice": amount(day.open),
+        "weightedAvgPrice": amount(day.average), "prevClosePrice": amount(day.open),
         "lastPrice": amount(outside.last), "lastQty": amount(bars[-1].volume), "openPrice": amount(day.open),
         "highPrice": amount(day.high), "lowPrice": amount(day.low), "volume": amount(day.volume),
         "quoteVolume": amount(day.turnover), "openTime": day.open_ms, "closeTime": now_ms, "firstId": 1,

@@ -150,14 +150,13 @@ def _asset_pair(market: Market) -> dict[str, Any]:
 def _ticker(outside: Outside, now_ms: int) -> dict[str, Any]:
     assert outside.quote is not None
     quote, places = outside.quote, decimals_of(outside.market.tick)
-    days = outside.tape.bars(DAY_MS, now_ms - 2 * DAY_MS, 2)
-    today = days[-1]
+    today = (outside.tape.bars(DAY_MS, now_ms - 2 * DAY_MS, 1) or [outside.quiet(now_ms)])[0]
     bid, ask, last, low, high, begin = (
         fixed(price, places)
         for price in (quote.bid, quote.ask, outside.last or quote.bid, today.low, today.high, today.open)
     )
     volume = fixed(today.volume, 8)
-    average = fixed(today.turnover / today.volume, places)
+    average = fixed(today.average, places)
     sizes = [f"{1000 if size is None else size:.3f}" for size in (quote.ask_size, quote.bid_size)]
     return {
         "a": [ask, "1", sizes[0]], "b": [bid, "1", sizes[1]], "c": [last, volume], "v": [volume, volume],
@@ -168,5 +167,5 @@ def _ticker(outside: Outside, now_ms: int) -> dict[str, Any]:
 def _ohlc(market: Market, bar: Bar) -> list[Any]:
     places = decimals_of(market.tick)
     prices = [fixed(price, places) for price in (bar.open, bar.high, bar.low, bar.close)]
-    average = fixed(bar.turnover / bar.volume, places)
+    average = fixed(bar.average, places)
     return [bar.open_ms // 1000, *prices, average, fixed(bar.volume, 8), bar.count]
