@@ -7,10 +7,11 @@ from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import Purpose
 from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.execution import lifecycle, slots
+from fluxfloor.ports import Query
 from fluxfloor.runtime.context import Context
 from fluxfloor.runtime.work import Work
 
-from functions.execution.follow import advance, advance_all
+from functions.execution.follow import SWEEP_LIMIT, advance
 from functions.execution.recording import capabilities_of
 
 
@@ -38,6 +39,15 @@ def hear(raised: RiskRaised, work: Work) -> None:
     """Only that a halt was heard of is committed: entries meet it where they are."""
 
 
-def halted(context: Context, _: Fact) -> None:
-    """Entries that rest at a venue are taken back now, and not at the next sweep."""
-    advance_all(context)
+def halted(context: Context, fact: Fact) -> None:
+    """Entries that rest at a venue are taken back now, and not at the next sweep: each by a call of its own, so that
+    none waits for the venue's answers about the others."""
+    found = context.ports.store.query(Query(Order.collection, (("open", "==", True),), limit=SWEEP_LIMIT))
+    entries = [row.ref.id for row in found if (row.data or {})["intent"]["purpose"] == Purpose.ENTRY]
+
+    def wake(_: object, work: Work) -> None:
+        for order_id in entries:
+            work.set_timer("check", order_id, work.now_ms)
+
+    if entries:
+        context.step(context.cause(fact.event, "wake", fact.event_id), wake)

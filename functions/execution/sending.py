@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from fluxfloor.contracts.events import ExecutionReported
 from fluxfloor.contracts.instruments import Instrument, Quote
@@ -33,24 +34,36 @@ log = logging.getLogger("fluxfloor.execution")
 LONGEST_TIMER_MS = 20 * 86_400_000  # timers reach no farther than a month; beyond, the sweep sees to an expiry
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What one commit did: whoever made the one by which the order `leaves` sends it, and nobody else. A step that
+    found it gone already is a commit too."""
+
+    leaves: bool = False
+    in_the_way: str = ""
+
+
 def send(context: Context, order: Order) -> str:
     """Returns the protective order that has to make way first, if there is one."""
     if context.now_ms < order.due_ms:
         return ""
     capabilities, rules = capabilities_of(context.settings, order.intent), rules_of(context, order.intent)
     quote = _quote(context, order, rules) if plans.wants_quote(order) else None
-    in_the_way: list[str] = []
+    submitted = Submitted()
 
     def decide(_: object, work: Work) -> None:
-        in_the_way[:] = _submit(work, order, capabilities, rules, quote)
+        nonlocal submitted
+        submitted = _submit(work, order, capabilities, rules, quote)
 
     taken = context.step(cause(context, order, "submit"), decide)
+    if not (taken.fresh and submitted.leaves):
+        return submitted.in_the_way
     current = context.read(Order.key(order.id))
-    if taken.fresh and _still(current, order):
+    if _still(current, order):
         assert current is not None
         venue = context.ports.venue(order.intent.account_id)
         record(context, current, _placed(venue, current, rules, capabilities, context), rules)
-    return in_the_way[0] if in_the_way else ""
+    return ""
 
 
 def _still(current: Order | None, order: Order) -> bool:
@@ -70,14 +83,14 @@ def _quote(context: Context, order: Order, rules: Instrument) -> Quote | None:
 
 def _submit(
     work: Work, seen: Order, capabilities: Capabilities, rules: Instrument, quote: Quote | None
-) -> tuple[str, ...]:  # fmt: skip
+) -> Submitted:  # fmt: skip
     """The last look before the order leaves: an entry meets no halt, is not too late, and its plan wants it; an exit
     takes no more than is held, and nothing that protects the position is left alive. The commit verifies all of it."""
     entering = seen.intent.purpose is Purpose.ENTRY
     halt_keys = [Halt.key(FLOOR), Halt.key(seen.intent.portfolio_id)] if entering else []
     order, slot, *halts = work.read_all([Order.key(seen.id), Slot.key(slots.slot_id(seen.intent)), *halt_keys])
     if order is None or order.state is not OrderState.REQUESTED or order.attempt != seen.attempt:
-        return ()
+        return Submitted()
     if slot is not None and not entering and not order.intent.protects:
         slot = slots.joined(slot, order)
     forbidden, late = _forbidden(work, halts) if entering else "", lifecycle.too_late(order, work.now_ms)
@@ -86,14 +99,14 @@ def _submit(
     elif late:
         _end(work, order, slot, rules, OrderState.EXPIRED, late)
     elif order.burning:
-        _leave(work, order, capabilities, order.terms or plans.as_asked(order, order.left))
+        return _leave(work, order, capabilities, order.terms or plans.as_asked(order, order.left))
     elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):
         _end(work, order, slot, rules, OrderState.CANCELLED, plans.IN_THE_WAY)
     elif not entering and slot is not None and slot.guard and slot.guard != order.id:
         return _make_way(work, order, slot, rules)
     else:
-        _follow_plan(work, order, slot, capabilities, rules, quote)
-    return ()
+        return _follow_plan(work, order, slot, capabilities, rules, quote)
+    return Submitted()
 
 
 def _forbidden(work: Work, halts: list[Halt | None]) -> str:
@@ -109,7 +122,7 @@ def _forbidden(work: Work, halts: list[Halt | None]) -> str:
 
 def _follow_plan(
     work: Work, order: Order, slot: Slot | None, capabilities: Capabilities, rules: Instrument, quote: Quote | None
-) -> None:  # fmt: skip
+) -> Submitted:  # fmt: skip
     if slot is not None:
         work.write(slot)
     most = slots.closable(slot, order) if slot is not None else None
@@ -124,7 +137,8 @@ def _follow_plan(
         work.write(lifecycle.wait(order, following.due_ms))
         work.set_timer("check", order.id, following.due_ms)
     else:
-        _leave(work, order, capabilities, following)
+        return _leave(work, order, capabilities, following)
+    return Submitted()
 
 
 def _end(
@@ -133,7 +147,7 @@ def _end(
     state(work, lifecycle.end(order, ended, reason, work.now_ms), slot, order, rules)
 
 
-def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[str, ...]:
+def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> Submitted:
     """The protective order is taken back first, and its end sends this one on. One that has not left yet ends here."""
     (guard,) = work.read(Order.key(slot.guard))
     work.write(slot)
@@ -150,10 +164,10 @@ def _make_way(work: Work, order: Order, slot: Slot, rules: Instrument) -> tuple[
     alarms.trying(work, order, waiting)
     work.write(lifecycle.wait(waiting, again_ms))
     work.set_timer("check", order.id, again_ms)
-    return (slot.guard,)
+    return Submitted(in_the_way=slot.guard)
 
 
-def _leave(work: Work, order: Order, capabilities: Capabilities, terms: Terms) -> None:
+def _leave(work: Work, order: Order, capabilities: Capabilities, terms: Terms) -> Submitted:
     if capabilities.single_flight:
         _take_lease(work, order)
     work.write(lifecycle.submit(order, capabilities, work.now_ms, terms))
@@ -161,6 +175,7 @@ def _leave(work: Work, order: Order, capabilities: Capabilities, terms: Terms) -
     for until_ms in (order.intent.expires_ms, terms.until_ms):
         if until_ms and work.now_ms < until_ms < work.now_ms + LONGEST_TIMER_MS:
             work.set_timer("check", order.id, until_ms)
+    return Submitted(leaves=True)
 
 
 def _take_lease(work: Work, order: Order) -> None:

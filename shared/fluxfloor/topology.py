@@ -28,7 +28,7 @@ class Subscription:
     ordered: bool = False
     only: dict[str, str] = field(default_factory=dict)
     ack_deadline_s: int = 60
-    max_attempts: int = 20
+    max_attempts: int = 100  # Pub/Sub's most: an hour and a half, and an alarm tells of it after five minutes
     min_backoff_s: int = 1
     max_backoff_s: int = 60
 

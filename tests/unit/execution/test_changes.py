@@ -160,6 +160,15 @@ def test_a_halt_takes_back_entries_that_rest_and_ends_slices_and_leaves_exits(ro
     assert room.order("resting").reason == "halted: kill switch"
 
 
+def test_an_entry_that_rests_goes_as_soon_as_a_halt_is_heard_of(room):
+    rest(room, "resting")
+    room.later(90_000)
+    room.halt()
+    room.hear_of_halt()
+    room.later(1_000)
+    assert room.order("resting").state is S.CANCELLED
+
+
 def test_a_person_may_have_an_order_looked_up_at_any_time(tmp_path):
     class Forgetful(Moody):
         """Shows a fill that came before the cancel an hour later."""

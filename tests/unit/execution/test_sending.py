@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.facts import Fact
+from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.state import Order
 from fluxfloor.errors import Misconfigured
 
+from functions.execution import accepting
 from functions.execution.recording import capabilities_of
+from functions.execution.sending import send
 from tests.support.desk import intent
 from tests.support.execution_room import ExecutionRoom
 
@@ -34,6 +40,32 @@ def test_a_sender_that_was_held_up_until_its_placement_had_expired_sends_nothing
     room.later(120_000)
     assert room.order("i1").state.terminal
     assert room.venue.placed == []
+
+
+def test_who_finds_it_gone_already_does_not_send_it_too(room, monkeypatch):
+    """He had read it before somebody else, by a commit of an earlier version, was about to send it."""
+    runner, context = room.floor.runners["execution"], room.floor.context("execution")
+    runner.step(Fact.first("i1", OrderRequested(intent=intent()), room.clock.now_ms()), accepting.accept)
+    stale = room.order("i1")
+
+    def touch(_, work):
+        (order,) = work.read(Order.key("i1"))
+        work.write(order.model_copy(update={"looks_ms": 1}))
+
+    context.step(context.cause(OrderRequested(intent=intent()), "touch"), touch)
+    place, asked = room.venue.place, []
+
+    def slow(placement):
+        asked.append(placement.client_order_id)
+        if len(asked) == 1:
+            assert send(context, stale) == ""
+        return place(placement)
+
+    monkeypatch.setattr(room.venue, "place", slow)
+    send(context, room.order("i1"))
+    assert len(asked) == 1
+    room.later(1_000)
+    assert room.order("i1").state is OrderState.FILLED
 
 
 @pytest.mark.parametrize("venue", [None, "nowhere"])

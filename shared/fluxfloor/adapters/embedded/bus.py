@@ -51,7 +51,7 @@ class Route:
     topic: str
     ordered: bool = False
     only: Mapping[str, str] | None = None
-    max_attempts: int = 20
+    max_attempts: int = 100
     min_backoff_ms: int = 1_000
     max_backoff_ms: int = 60_000
 

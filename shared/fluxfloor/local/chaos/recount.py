@@ -165,19 +165,25 @@ class Recount:
         return self._instruments[slot.partition("|")[2]].margin_rate
 
     def _notionals(self, count: Count, book: Data) -> dict[str, Decimal]:
-        """Of what is held, at mark, and of what entries may still take, at the mid or the limit of their decision."""
-        found: dict[str, Decimal] = {}
+        """The most that each may come to: what is held, at mark, with what entries may still buy, or sell, at the mid
+        or the limit of their decision. An exit may be heard of before the entry that it closed: what is held is then
+        the other way round, and the entry's fill takes it back."""
+        held: dict[str, Decimal] = {}
+        taken: dict[str, dict[str, Decimal]] = {}
         for slot, lots in count.held.items():
             if lots and slot in book["positions"]:
                 rules = self._instruments[slot.partition("|")[2]]
-                found[slot] = rules.quantity(abs(lots)) * Decimal(book["positions"][slot]["mark_price"])
+                held[slot] = rules.quantity(lots) * Decimal(book["positions"][slot]["mark_price"])
         for item in count.intents.values():
             intent = item.data
             if intent["purpose"] == "entry" and item.left > 0:
                 rules = self._instruments[intent["instrument_id"]]
-                slot = f"{intent['strategy_id']}|{intent['instrument_id']}"
-                found[slot] = found.get(slot, ZERO) + rules.quantity(item.left) * rules.price(_ticks(intent))
-        return found
+                side = taken.setdefault(
+                    f"{intent['strategy_id']}|{intent['instrument_id']}", {"BUY": ZERO, "SELL": ZERO}
+                )
+                side[intent["side"]] += rules.quantity(item.left) * rules.price(_ticks(intent))
+        none = {"BUY": ZERO, "SELL": ZERO}
+        return {slot: _most(held.get(slot, ZERO), **taken.get(slot, none)) for slot in {**held, **taken}}
 
     def _lost(self, book: Data, limits: Data, equity: Decimal) -> Iterable[str]:
         day, high = Decimal(book["day_start_equity"]), Decimal(book["high_water"])
@@ -197,6 +203,10 @@ class Recount:
                 away = rules.price(abs(_ticks(intent) - intent["stop_loss_ticks"]))
                 if rules.quantity(intent["lots"]) * away > share * equity:
                     yield f"{rules.quantity(intent['lots']) * away} at risk, of {equity} only {share} may be"
+
+
+def _most(held: Decimal, BUY: Decimal, SELL: Decimal) -> Decimal:  # noqa: N803 - the sides as facts spell them
+    return max(abs(held), abs(held + BUY), abs(held - SELL))
 
 
 def _ticks(intent: dict[str, Any]) -> int:
