@@ -33,7 +33,7 @@ from fluxfloor.runtime.stage import Handler
 from fluxfloor.runtime.work import Work
 from fluxfloor.signals import standardise
 
-from functions.execution import follow, recording
+from functions.execution import follow, looking, recording
 from functions.reconciliation import booking
 from functions.reconciliation import main as reconciliation
 from tests.support.storms import violations
@@ -148,8 +148,21 @@ def a_timeout_is_a_refusal(patch: Patch) -> None:
     patch.setattr(recording, "_observed", observed)
 
 
-def one_look_is_enough(patch: Patch) -> None:
-    patch.setattr(missing, "MIN_LOOKUPS", 1)
+def without_looking(patch: Patch) -> None:
+    """What was sent without an answer is taken for not there, once it should be."""
+    real = follow.look
+
+    def look(context: Context, order: Order) -> None:
+        if order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN):
+            looking._missing(context, order, recording.rules_of(context, order.intent))
+        else:
+            real(context, order)
+
+    patch.setattr(follow, "look", look)
+
+
+def without_the_wait(patch: Patch) -> None:
+    """Two look-ups in vain are enough, however soon."""
     patch.setattr(missing, "settled_ms", lambda order, capabilities: 0)
 
 
@@ -250,7 +263,8 @@ GUARDS: dict[str, tuple[Callable[[Patch], None], Callable[[int], Play]]] = {
     "the kill switch, once more before sending": (without_the_kill_switch, meddling),
     "only who is sure to have committed sends": (everybody_is_fresh, crowded),
     "a time-out is no refusal": (a_timeout_is_a_refusal, silent),
-    "absence is proved before it is acted on": (one_look_is_enough, blind),
+    "it is looked up before it is sent again": (without_looking, silent),
+    "absence counts only after the expiry and the read lag": (without_the_wait, blind),
     "fills are known by their trade": (fills_are_new_every_time, crowded),
     "the ledger knows its trades": (fills_and_ledger, crowded),
     "a repeat is known over its window's edge": (a_repeat_is_known_within_its_window_only, slow),

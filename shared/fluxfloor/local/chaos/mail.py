@@ -32,24 +32,23 @@ class Mail:
         self._fresh = False
 
     def waiting(self) -> list[Due]:
-        now_ms = self._floor.clock.now_ms()
-        if not self._fresh or (self._next_ms is not None and now_ms >= self._next_ms):
-            self._look()
+        now_ms = self._look_if_new()
         if not self._away and not self._late:
             return self._due
         held = {**self._late, **self._away}
         return [due for due in self._due if held.get(identity(due), 0) <= now_ms]
 
-    def _look(self) -> None:
-        self._due = self._floor.due(LOOKED_AT)
-        self._next_ms = self._floor.next_due_ms()
-        self._fresh = True
+    def _look_if_new(self) -> int:
+        now_ms = self._floor.clock.now_ms()
+        if not self._fresh or (self._next_ms is not None and now_ms >= self._next_ms):
+            self._due = self._floor.due(LOOKED_AT)
+            self._next_ms = self._floor.next_due_ms()
+            self._fresh = True
+        return now_ms
 
     def next_ms(self) -> int | None:
         """When there will be more than now; None if nothing is on its way."""
-        if not self._fresh:
-            self._look()
-        now_ms = self._floor.clock.now_ms()
+        now_ms = self._look_if_new()
         times = [at_ms for at_ms in (*self._away.values(), *self._late.values()) if at_ms > now_ms]
         return min([*times, *([self._next_ms] if self._next_ms is not None else [])], default=None)
 
