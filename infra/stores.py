@@ -12,7 +12,19 @@ from collections.abc import Iterator
 
 import pulumi
 import pulumi_gcp as gcp
-from fluxfloor.contracts import books, capital, instruments, policy, recent, results, simulations, state, views, weights
+from fluxfloor.contracts import (
+    books,
+    capital,
+    execution,
+    instruments,
+    policy,
+    recent,
+    results,
+    simulations,
+    state,
+    views,
+    weights,
+)
 from fluxfloor.contracts.base import Document
 from fluxfloor.contracts.journal import JOURNAL, QUARANTINE
 from fluxfloor.topology import EXPIRES, FLOOR_DATABASES, QUERIES, QueryShape
@@ -22,7 +34,7 @@ from infra.stack import Stack
 
 ANY_FIELD = "*"
 # Where documents are declared: importing them is what makes them known.
-_MODULES = (books, capital, instruments, policy, recent, results, simulations, state, views, weights)
+_MODULES = (books, capital, execution, instruments, policy, recent, results, simulations, state, views, weights)
 
 Databases = dict[str, gcp.firestore.Database]
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fluxfloor.contracts.events import OrderChanged, RiskRaised, Severity, SignalReceived
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.orders import ChangeKind, OrderChange, Purpose
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.signals import Action, Direction, Leg, Signal
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.views import AlertAck, AlertRecord
 from fluxfloor.webapi import audit
 from fluxfloor.webapi.problems import refusal

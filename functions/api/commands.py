@@ -6,9 +6,10 @@ import hmac
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.views import AccountView, StageHealth, TelegramWish
 from fluxfloor.ports import Query
 from fluxfloor.reporting import control_words as words

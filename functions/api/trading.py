@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fluxfloor.contracts.events import OrderChanged, RiskRaised, Severity
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import ChangeKind, OrderChange
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.webapi import changes
 from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.problems import refusal

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from fluxfloor.contracts import hours
 from fluxfloor.contracts.events import RiskRaised, ScheduleTicked
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import InstrumentCatalog, Kind, QuoteState
 from fluxfloor.contracts.journal import QUARANTINE, Step
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.views import AccountView, OrderRow, SafetyState
 from fluxfloor.ports import Query, Ref
 from fluxfloor.reporting import safety

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fluxfloor.contracts.events import ExecutionReported, OrderRequested, RiskRaised
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import Purpose
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.execution import lifecycle, slots
 from fluxfloor.ports import Query
 from fluxfloor.runtime.context import Context

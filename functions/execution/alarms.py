@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fluxfloor.contracts.events import RiskRaised, Severity
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.execution import plans
 from fluxfloor.runtime.work import Work
 

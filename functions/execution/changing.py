@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fluxfloor.contracts.events import OrderChanged
+from fluxfloor.contracts.execution import Amended, Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import ChangeKind, OrderChange, OrderState
-from fluxfloor.contracts.state import Amended, Order, Slot
 from fluxfloor.errors import RetryLater
 from fluxfloor.execution import amending, lifecycle, plans, slots
 from fluxfloor.runtime.context import Context

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.errors import FloorError, RetryLater
 from fluxfloor.execution import slots
 from fluxfloor.execution.lifecycle import LEASE_MS

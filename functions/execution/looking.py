@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from fluxfloor.contracts.base import Event
+from fluxfloor.contracts.execution import Order, PastAttempt, Slot
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Order, PastAttempt, Slot
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import OutcomeUnknown, RetryLater, VenueRefused
 from fluxfloor.execution import lifecycle, plans, slots

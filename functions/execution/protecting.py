@@ -6,10 +6,10 @@ import logging
 
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.events import TimerFired
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderIntent, OrderState, Purpose, Side
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.errors import FloorError
 from fluxfloor.execution import lifecycle, slots
 from fluxfloor.execution.slots import Guard

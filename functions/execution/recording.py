@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import ExecutionReported, OrderRequested
+from fluxfloor.contracts.execution import Lease, Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog
 from fluxfloor.contracts.orders import OrderIntent, OrderState, Purpose
 from fluxfloor.contracts.plans import PlanStyle
-from fluxfloor.contracts.state import Lease, Order, Slot
 from fluxfloor.contracts.venues import CAPABILITIES, Capabilities
 from fluxfloor.errors import Misconfigured, RetryLater, VenueRefused
 from fluxfloor.execution import lifecycle, plans, refusals, slots

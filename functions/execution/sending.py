@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 
 from fluxfloor.contracts.events import ExecutionReported
+from fluxfloor.contracts.execution import Lease, Order, Slot, Terms
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Lease, Order, Slot, Terms
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.contracts.views import PaperRecord
 from fluxfloor.errors import FloorError, RetryLater, VenueRefused

@@ -14,9 +14,10 @@ from fluxfloor.accounts.reconcile import Known, Plan
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import canonical
 from fluxfloor.contracts.events import OrderChanged, ScheduleTicked, Severity
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import ChangeKind, OrderChange
-from fluxfloor.contracts.state import Account, Order
+from fluxfloor.contracts.state import Account
 from fluxfloor.errors import FloorError, RetryLater
 from fluxfloor.ports import VenueBooks, VenueOrder
 from fluxfloor.runtime.context import Context

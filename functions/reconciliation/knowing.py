@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from fluxfloor.accounts import reconcile
 from fluxfloor.accounts.ledger import fill_entry_id, transfer_entry_id
 from fluxfloor.accounts.reconcile import Known
-from fluxfloor.contracts.state import Account, LedgerEntry, Order
+from fluxfloor.contracts.execution import Order
+from fluxfloor.contracts.state import Account, LedgerEntry
 from fluxfloor.ports import Query, Store, VenueBooks
 from fluxfloor.runtime.references import ref_of
 

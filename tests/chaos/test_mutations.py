@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from fluxfloor.accounts import book as books
 from fluxfloor.contracts.events import ExecutionReported
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Account, Order, TradeRow
+from fluxfloor.contracts.state import Account, TradeRow
 from fluxfloor.execution import lifecycle, missing
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.local.chaos import scenario

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from fluxfloor.adapters.venues.ccxt_data import CcxtMarketData
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Account, Order
+from fluxfloor.contracts.state import Account
 from fluxfloor.errors import Misconfigured
 from fluxfloor.local import audit
 from fluxfloor.local.floor import Floor

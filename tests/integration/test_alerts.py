@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from fluxfloor.contracts.events import Severity
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import decode
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.views import AlertRecord
 from fluxfloor.errors import RetryLater
 from fluxfloor.local.floor import Floor

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from fluxfloor.contracts.events import OrderChanged
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order
 
 from tests.support.api_floor import NOW_MS, ApiFloor
 from tests.support.desk import BTC, intent

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.execution import Order
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.local.chaos import scenario
 from fluxfloor.local.demo import DEMO_SECRET, demo_settings, open_recorded
 from fluxfloor.ports import Query

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from fluxfloor.adapters.channels.telegram import TelegramUpdates
 from fluxfloor.cli.main import app
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.views import AlertAck, AlertRecord, AuditRecord
 from fluxfloor.errors import Misconfigured, Poison
 from fluxfloor.local.chaos import scenario

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.money import cost
 from fluxfloor.contracts.orders import OrderState, Side
-from fluxfloor.contracts.state import Order
 from fluxfloor.ports import VenueBooks, VenueFill, VenueOrder, VenueTransfer
 
 from tests.support.desk import AT_MS, BTC, d, fill, intent

@@ -9,13 +9,14 @@ from typing import Any
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import AccountUpdated, CandleClosed, ExecutionReported
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import Candle, InstrumentCatalog, QuoteState
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Account, LedgerEntry, Order
+from fluxfloor.contracts.state import Account, LedgerEntry
 from fluxfloor.local import audit
 from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Delivery, Placement, Ref

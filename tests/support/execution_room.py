@@ -11,12 +11,12 @@ from typing import Any
 from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import OrderChanged, OrderRequested, RiskRaised, Severity
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.orders import ChangeKind, OrderChange, OrderIntent, OrderReport
 from fluxfloor.contracts.policy import FLOOR, Halt
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.errors import OutcomeUnknown, Throttled, VenueRefused
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import house

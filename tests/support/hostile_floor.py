@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import client_order_id, digest
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.orders import OrderIntent, OrderState, Purpose, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order
 from fluxfloor.local import audit
 from fluxfloor.local.floor import Floor
 from fluxfloor.ports import Commit, Delivery, Ref

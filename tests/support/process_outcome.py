@@ -12,11 +12,12 @@ from fluxfloor.accounts.ledger import VENUE, balanced, sums
 from fluxfloor.adapters.venues.dialects.base import bare
 from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder, PaperVenue
 from fluxfloor.contracts.events import EVENTS
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.journal import claim_id
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Account, LedgerEntry, Order, RiskBook, Stances
+from fluxfloor.contracts.state import Account, LedgerEntry, RiskBook, Stances
 from fluxfloor.local import audit, processes, provision
 from fluxfloor.local.chaos import invariants
 from fluxfloor.local.chaos.invariants import AT_NO_VENUE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from fluxfloor.contracts.events import ExecutionReported, ExportCompleted, ExportKind, RiskRaised, Severity
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
-from fluxfloor.contracts.state import Order
 
 AT_MS = 1_790_000_000_000
 

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 
 from fluxfloor.accounts.compare import IN_FLIGHT_MS
 from fluxfloor.contracts.books import Stray
-from fluxfloor.contracts.state import Account, Order
+from fluxfloor.contracts.execution import Order
+from fluxfloor.contracts.state import Account
 from fluxfloor.ports import VenueBooks, VenueFill, VenueOrder, VenueTransfer
 
 OURS_MS = 1_800_000  # how long execution may take to find a fill of its own

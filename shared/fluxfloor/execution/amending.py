@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.orders import OrderChange
 from fluxfloor.contracts.plans import Plan
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order
 from fluxfloor.execution import plans
 
 LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)

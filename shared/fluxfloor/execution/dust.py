@@ -7,9 +7,9 @@ they are, every ledger entry sums to zero, and the strategy is flat. All stages 
 from __future__ import annotations
 
 from fluxfloor.contracts import ids
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import DUST, Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.execution import lifecycle
 from fluxfloor.execution.lifecycle import Observed
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from fluxfloor.contracts import ids
+from fluxfloor.contracts.execution import Order, PastAttempt, Terms
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose
-from fluxfloor.contracts.state import Order, PastAttempt, Terms
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.ports import VenueOrder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import OrderState, Purpose
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.execution import plans
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from fluxfloor.contracts.execution import Order, Terms
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Purpose
 from fluxfloor.contracts.signals import OrderType, TimeInForce
-from fluxfloor.contracts.state import Order, Terms
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import VenueRefused
 from fluxfloor.ports import Placement

@@ -19,12 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from fluxfloor.contracts.execution import Order, Terms
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.money import exact, rounded
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
 from fluxfloor.contracts.plans import Plan, PlanStyle
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order, Terms
 
 CHASE, SLICE, AMEND = "chase", "slice", "amended"  # why a placement is taken back that another one follows
 EXPIRED, ASKED, HALTED, IN_THE_WAY = "its time is over", "cancelled by", "halted", "it stood in an exit's way"

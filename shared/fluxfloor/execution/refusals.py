@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import VenueRefused
 from fluxfloor.execution import lifecycle, plans

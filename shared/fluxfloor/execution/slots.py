@@ -15,11 +15,11 @@ from enum import Enum
 from itertools import takewhile
 
 from fluxfloor.contracts import ids
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.fills import kept_lots
 from fluxfloor.contracts.instruments import Instrument, Quote
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderState, Purpose, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order, Slot
 from fluxfloor.contracts.venues import Capabilities
 
 TURNED_AWAY_MS = 30_000  # before a protective order that the venue would not take is tried again

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.views import AccountView, AlertRecord, StageHealth
 from fluxfloor.reporting.notices import Words, readable, symbol_of
 from fluxfloor.reporting.panels import LotSizes, amount

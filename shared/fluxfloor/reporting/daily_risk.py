@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import BookPosition, Order, RiskBook
+from fluxfloor.contracts.state import BookPosition, RiskBook
 from fluxfloor.contracts.views import AccountView, DailyRisk, HeldRisk, PortfolioRisk, RiskRow
 from fluxfloor.reporting.notices import readable
 

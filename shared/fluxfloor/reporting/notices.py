@@ -22,9 +22,9 @@ from fluxfloor.contracts.events import (
     Severity,
     SimulationCompleted,
 )
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState
 from fluxfloor.contracts.simulations import SimulationRecord, SimulationSpec
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.views import ExportRecord
 from fluxfloor.reporting import BY_SCHEDULE
 

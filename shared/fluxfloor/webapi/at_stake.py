@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from fluxfloor.contracts.base import Document
+from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.instruments import InstrumentCatalog
 from fluxfloor.contracts.paper import Criteria
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Order, RiskBook, Slot
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.contracts.views import (
     AccountView,
     AlertAck,

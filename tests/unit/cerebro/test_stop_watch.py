@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.instruments import Candle
 from fluxfloor.contracts.orders import Purpose
-from fluxfloor.contracts.state import Order, RiskBook, Stances
+from fluxfloor.contracts.state import RiskBook, Stances
 from fluxfloor.features.positions import holding_key
 from fluxfloor.local.chaos import scenario
 from fluxfloor.strategies import protective_stop

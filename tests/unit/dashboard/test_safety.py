@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fluxfloor.contracts import hours
 from fluxfloor.contracts.events import PositionView
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.instruments import InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.journal import JOURNAL, Step
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import Order
 from fluxfloor.contracts.views import AccountView, OrderRow
 from fluxfloor.ports import Commit, Query, Ref
 from fluxfloor.reporting import safety

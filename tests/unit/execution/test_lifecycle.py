@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fluxfloor.contracts.execution import Order, Terms
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
-from fluxfloor.contracts.state import Order, Terms
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.execution import lifecycle

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from fluxfloor.contracts.execution import Amended, Order, Terms
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
 from fluxfloor.contracts.plans import Plan, PlanStyle
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Amended, Order, Terms
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.execution import lifecycle, plans
 from fluxfloor.execution.plans import Later, Over, goes_on, next_placement, takes_back

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 from fluxfloor.contracts import venues
+from fluxfloor.contracts.execution import Slot
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Slot
 from fluxfloor.errors import VenueRefused
 from fluxfloor.execution import slots
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from fluxfloor.contracts.events import OrderRequested
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Order
 from fluxfloor.errors import Misconfigured
 
 from functions.execution import accepting

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 from fluxfloor.contracts import venues
+from fluxfloor.contracts.execution import Lease
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.contracts.state import Lease
 
 from tests.support.desk import intent
 from tests.support.execution_room import ExecutionRoom, Moody

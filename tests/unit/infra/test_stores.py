@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.journal import JOURNAL
-from fluxfloor.contracts.state import Account, Order, Sender
+from fluxfloor.contracts.state import Account, Sender
 from fluxfloor.topology import EXPIRES, QUERIES, STAGES
 
 from infra.stores import collections, composite_fields

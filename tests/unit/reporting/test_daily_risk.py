@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.contracts.policy import Halt
-from fluxfloor.contracts.state import BookPosition, Order
+from fluxfloor.contracts.state import BookPosition
 from fluxfloor.contracts.views import AccountView, RiskRow
 from fluxfloor.reporting import daily_risk
 from fluxfloor.reporting.daily_risk import Seen

@@ -13,11 +13,12 @@ from typing import Any
 
 from fluxfloor.accounts.ledger import VENUE, sums
 from fluxfloor.contracts.events import EVENTS
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.journal import claim_id
 from fluxfloor.contracts.orders import OrderState
-from fluxfloor.contracts.state import Account, LedgerEntry, Order, RiskBook, Stances
+from fluxfloor.contracts.state import Account, LedgerEntry, RiskBook, Stances
 from fluxfloor.local import audit
 from fluxfloor.local.chaos.records import Records, Traded
 from fluxfloor.local.chaos.rules import broken

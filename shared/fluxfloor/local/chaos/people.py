@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from fluxfloor.contracts.base import Event
 from fluxfloor.contracts.events import RiskRaised, Severity
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.orders import ChangeKind
 from fluxfloor.contracts.policy import FLOOR, Policy
-from fluxfloor.contracts.state import Order, RiskBook
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import FloorError
 from fluxfloor.local.chaos.ports import StirringBus, WatchedStore
 from fluxfloor.local.chaos.witness import Witness
