@@ -17,7 +17,7 @@ from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers
+from functions.api import money_answers
 from functions.api.writes import done
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 
 
-def adjustments(context: Context, asked: Asked[Paged, Nothing]) -> answers.Adjustments:
+def adjustments(context: Context, asked: Asked[Paged, Nothing]) -> money_answers.Adjustments:
     account_id = known_account(context, asked.path["id"])
     query = Query(Adjustment.collection, (("account_id", "==", account_id),), order_by="seen_ms")
     found = read_page(context.ports.store, query, asked.query)
     items = tuple(Adjustment.decode(row.data) for row in found.rows if row.data is not None)
-    return answers.Adjustments(items=items, next_cursor=found.next_cursor)
+    return money_answers.Adjustments(items=items, next_cursor=found.next_cursor)
 
 
-def agree(context: Context, asked: Asked[Nothing, answers.AdjustmentChoice]) -> Reply:
+def agree(context: Context, asked: Asked[Nothing, money_answers.AdjustmentChoice]) -> Reply:
     """The person's word goes to reconciliation, which books the difference only if the venue still shows it."""
     account_id, wish, actor = known_account(context, asked.path["id"]), asked.body, asked.actor
     confirmed = AdjustmentConfirmed(
@@ -43,14 +43,14 @@ def agree(context: Context, asked: Asked[Nothing, answers.AdjustmentChoice]) -> 
         reason=wish.reason,
     )  # fmt: skip
 
-    def decide(work: Work) -> answers.AdjustmentAgreed:
+    def decide(work: Work) -> money_answers.AdjustmentAgreed:
         _agreeable(context, account_id, wish.adjustment_id)
         work.emit(confirmed)
         audit.record(
             work, actor, "adjustment.confirmed", wish.adjustment_id, account=account_id, treat_as=wish.treat_as,
             reason=wish.reason,
         )  # fmt: skip
-        return answers.AdjustmentAgreed(adjustment_id=wish.adjustment_id)
+        return money_answers.AdjustmentAgreed(adjustment_id=wish.adjustment_id)
 
     return done(context, changes.commit(context, asked, confirmed, decide, status=202))
 
@@ -67,7 +67,7 @@ def _agreeable(context: Context, account_id: str, adjustment_id: str) -> None:
 # --- results -----------------------------------------------------------------------------------------------------
 
 
-def pnl(context: Context, asked: Asked[answers.PnlQuery, Nothing]) -> answers.PnlAnswer:
+def pnl(context: Context, asked: Asked[money_answers.PnlQuery, Nothing]) -> money_answers.PnlAnswer:
     account_id = one_account(context, asked.query.account)
     days = dict.fromkeys((ALL_DAYS, *_days(asked.query, context.now_ms)))
     names = [results.pnl_id(account_id, day) for day in days]
@@ -75,27 +75,27 @@ def pnl(context: Context, asked: Asked[answers.PnlQuery, Nothing]) -> answers.Pn
     whole = next((item for item in found if item.day == ALL_DAYS), None)
     by, setting = asked.query.by, context.settings.accounts[account_id]
     if whole is None:
-        return answers.PnlAnswer(
+        return money_answers.PnlAnswer(
             account_id=account_id, currency=setting.currency, mode=context.settings.mode, by=by, total=Made(),
             parts={}, days=(),
         )  # fmt: skip
-    return answers.PnlAnswer(
+    return money_answers.PnlAnswer(
         account_id=account_id, currency=whole.currency, mode=whole.mode, by=by, total=whole.total,
         parts=getattr(whole, by),
         days=tuple(
-            answers.PnlDay(day=item.day, total=item.total, parts=getattr(item, by))
+            money_answers.PnlDay(day=item.day, total=item.total, parts=getattr(item, by))
             for item in sorted(found, key=lambda item: item.day, reverse=True)
             if item.day != ALL_DAYS
         ),
     )  # fmt: skip
 
 
-def _days(query: answers.PnlQuery, now_ms: int) -> list[str]:
+def _days(query: money_answers.PnlQuery, now_ms: int) -> list[str]:
     until_ms = now_ms if query.until_ms is None else query.until_ms
     return [results.day_of(max(0, until_ms - number * DAY_MS)) for number in range(query.days)]
 
 
-def quality(context: Context, asked: Asked[answers.QualityQuery, Nothing]) -> answers.QualityAnswer:
+def quality(context: Context, asked: Asked[money_answers.QualityQuery, Nothing]) -> money_answers.QualityAnswer:
     rows = _documents(context, QualityBook, sorted(context.settings.accounts))
     books = [QualityBook.decode(row.data) for row in rows if row.data is not None]
     parts: dict[tuple[str, str], list[Quality]] = {}
@@ -104,20 +104,20 @@ def quality(context: Context, asked: Asked[answers.QualityQuery, Nothing]) -> an
             key = (book.venue, strategy_id if asked.query.by == "strategy" else "")
             parts.setdefault(key, []).append(item)
     items = tuple(_quality_row(venue, strategy, found) for (venue, strategy), found in sorted(parts.items()))
-    return answers.QualityAnswer(by=asked.query.by, items=items)
+    return money_answers.QualityAnswer(by=asked.query.by, items=items)
 
 
-def _quality_row(venue: str, strategy_id: str, parts: list[Quality]) -> answers.QualityRow:
+def _quality_row(venue: str, strategy_id: str, parts: list[Quality]) -> money_answers.QualityRow:
     whole = merged(parts)
-    return answers.QualityRow(
+    return money_answers.QualityRow(
         venue=venue, strategy_id=strategy_id, orders=whole.orders, filled=whole.filled, rejects=whole.rejects,
         cost_bps=_spread(whole.cost_bps), fee_bps=_spread(whole.fee_bps), decided_ms=_spread(whole.decided_ms),
         sent_ms=_spread(whole.sent_ms), filled_ms=_spread(whole.filled_ms),
     )  # fmt: skip
 
 
-def _spread(found: Sketch) -> answers.Spread:
-    return answers.Spread(
+def _spread(found: Sketch) -> money_answers.Spread:
+    return money_answers.Spread(
         count=found.count, mean=sketch.mean(found), p50=sketch.quantile(found, 0.5), p95=sketch.quantile(found, 0.95)
     )
 

@@ -27,7 +27,7 @@ from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers
+from functions.api import money_answers
 from functions.api.writes import done
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ ZERO = Decimal(0)
 # --- senders -----------------------------------------------------------------------------------------------------
 
 
-def payouts(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Payouts:
+def payouts(context: Context, asked: Asked[Nothing, Nothing]) -> money_answers.Payouts:
     sender_id = asked.path["id"]
     book = context.read(PayoutBook.key(sender_id))
     months = list(reversed(book.months)) if book is not None else []
@@ -50,9 +50,9 @@ def payouts(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Payouts
         [Ref(kind.collection, name) for name in names for kind in (SenderPayout, PayoutPaid)]
     )
     rows = zip(found[::2], found[1::2], strict=True)
-    return answers.Payouts(
+    return money_answers.Payouts(
         items=tuple(
-            answers.PayoutRow(
+            money_answers.PayoutRow(
                 payout=SenderPayout.decode(due.data), paid=PayoutPaid.decode(paid.data) if paid.data else None
             )
             for due, paid in rows
@@ -61,7 +61,7 @@ def payouts(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Payouts
     )
 
 
-def paid(context: Context, asked: Asked[Nothing, answers.PayoutReference]) -> Reply:
+def paid(context: Context, asked: Asked[Nothing, money_answers.PayoutReference]) -> Reply:
     """Once, and with a reference: what is not right after that is a matter of the audit log."""
     sender_id, month, actor = asked.path["id"], asked.path["month"], asked.actor
     payout_id = dues.payout_id(sender_id, month)
@@ -92,7 +92,7 @@ def paid(context: Context, asked: Asked[Nothing, answers.PayoutReference]) -> Re
 # --- clients -----------------------------------------------------------------------------------------------------
 
 
-def capital(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Capital:
+def capital(context: Context, asked: Asked[Nothing, Nothing]) -> money_answers.Capital:
     portfolio_id = _portfolio(context, asked.path["portfolio"])
     book = context.read(UnitBook.key(portfolio_id))
     views = _views(context, portfolio_id)
@@ -100,7 +100,7 @@ def capital(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Capital
     book = book or UnitBook(id=portfolio_id, currency=currency)
     made = sum((EXACT.add(view.realised, view.unrealised) for view in views), ZERO)
     deposits = sum((view.deposits for view in views), ZERO)
-    return answers.Capital(
+    return money_answers.Capital(
         portfolio_id=portfolio_id, currency=currency, nav=units.nav_of(book, made), units=book.units,
         value=units.value_of(book, made), unattributed=EXACT.subtract(deposits, book.attributed),
         as_of_ms=min((view.ts_event_ms for view in views), default=0),
@@ -109,15 +109,15 @@ def capital(context: Context, asked: Asked[Nothing, Nothing]) -> answers.Capital
     )  # fmt: skip
 
 
-def _client(book: UnitBook, client_id: str, made: Decimal) -> answers.ClientRow:
+def _client(book: UnitBook, client_id: str, made: Decimal) -> money_answers.ClientRow:
     held, worth = book.clients[client_id], units.worth(book, client_id, made)
-    return answers.ClientRow(
+    return money_answers.ClientRow(
         client_id=client_id, units=held.units, paid_in=held.paid_in, worth=worth,
         made=EXACT.subtract(worth, held.paid_in),
     )  # fmt: skip
 
 
-def _months(context: Context, portfolio_id: str, now: Decimal | None) -> tuple[answers.MonthRow, ...]:
+def _months(context: Context, portfolio_id: str, now: Decimal | None) -> tuple[money_answers.MonthRow, ...]:
     """This month as it stands, and those before it by a unit's worth on their last day."""
     months = [dues.month_of(context.now_ms)]
     while len(months) < MONTHS + 12:
@@ -126,7 +126,7 @@ def _months(context: Context, portfolio_id: str, now: Decimal | None) -> tuple[a
     found = context.ports.store.read([Ref(NavPoint.collection, name) for name in names])
     navs = [now, *(NavPoint.decode(row.data).nav if row.data is not None else None for row in found)]
     rows = [
-        answers.MonthRow(
+        money_answers.MonthRow(
             month=months[place], nav=navs[place], month_return=units.returned(navs[place], navs[place + 1]),
             year_return=units.returned(navs[place], navs[place + 12]),
         )
@@ -135,15 +135,15 @@ def _months(context: Context, portfolio_id: str, now: Decimal | None) -> tuple[a
     return tuple(row for row in rows if row.nav is not None)
 
 
-def flows(context: Context, asked: Asked[Paged, Nothing]) -> answers.CapitalFlows:
+def flows(context: Context, asked: Asked[Paged, Nothing]) -> money_answers.CapitalFlows:
     portfolio_id = _portfolio(context, asked.path["portfolio"])
     query = Query(CapitalFlow.collection, (("portfolio_id", "==", portfolio_id),), order_by="ts_event_ms")
     found = read_page(context.ports.store, query, asked.query)
     items = tuple(CapitalFlow.decode(row.data) for row in found.rows if row.data is not None)
-    return answers.CapitalFlows(items=items, next_cursor=found.next_cursor)
+    return money_answers.CapitalFlows(items=items, next_cursor=found.next_cursor)
 
 
-def move(context: Context, asked: Asked[Nothing, answers.FlowRequest]) -> Reply:
+def move(context: Context, asked: Asked[Nothing, money_answers.FlowRequest]) -> Reply:
     portfolio_id, wish, actor = _portfolio(context, asked.path["portfolio"]), asked.body, asked.actor
     flow_id = digest("capital", actor, asked.key)
     moved = CapitalMoved(
@@ -151,13 +151,13 @@ def move(context: Context, asked: Asked[Nothing, answers.FlowRequest]) -> Reply:
         reference=wish.reference, recorded_by=actor,
     )  # fmt: skip
 
-    def decide(work: Work) -> answers.FlowAsked:
+    def decide(work: Work) -> money_answers.FlowAsked:
         work.emit(moved)
         audit.record(
             work, actor, "capital.moved", flow_id, portfolio=portfolio_id, client=wish.client_id,
             amount=str(wish.amount), reference=wish.reference,
         )  # fmt: skip
-        return answers.FlowAsked(flow_id=flow_id)
+        return money_answers.FlowAsked(flow_id=flow_id)
 
     return done(context, changes.commit(context, asked, moved, decide, status=202))
 

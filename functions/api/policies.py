@@ -14,7 +14,7 @@ from fluxfloor.webapi.routes import Asked, Nothing
 from fluxfloor.webapi.settled import store_policy
 from pydantic import ValidationError
 
-from functions.api import answers
+from functions.api import trading_answers
 from functions.api.writes import done
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Change = Callable[[Policy], Policy]
 
 
-def set_limits(context: Context, asked: Asked[Nothing, answers.PolicyChange]) -> Reply:
+def set_limits(context: Context, asked: Asked[Nothing, trading_answers.PolicyChange]) -> Reply:
     """Replaces the limits in force. Account and currency stay: those are for the settings to say."""
     limits = _limits(asked.body)
 
@@ -36,7 +36,7 @@ def set_limits(context: Context, asked: Asked[Nothing, answers.PolicyChange]) ->
     return _changed(context, asked, asked.body.version, change, "policy.changed", text, details)
 
 
-def promote(context: Context, asked: Asked[Nothing, answers.VersionChoice]) -> Reply:
+def promote(context: Context, asked: Asked[Nothing, trading_answers.VersionChoice]) -> Reply:
     """Puts a version's limits in force; going back is the same with the other name. One that shadowed has come to
     where it wanted."""
     name = asked.body.name
@@ -50,7 +50,7 @@ def promote(context: Context, asked: Asked[Nothing, answers.VersionChoice]) -> R
     return _changed(context, asked, asked.body.version, change, "version.promoted", text, {"active": name})
 
 
-def shadow(context: Context, asked: Asked[Nothing, answers.ShadowChoice]) -> Reply:
+def shadow(context: Context, asked: Asked[Nothing, trading_answers.ShadowChoice]) -> Reply:
     """Lets a version decide beside the one in force, or none."""
     name = asked.body.name
 
@@ -98,7 +98,7 @@ def _known(kept: Policy, name: str) -> Limits:
     return versions[name]
 
 
-def _limits(change: answers.PolicyChange) -> Limits:
+def _limits(change: trading_answers.PolicyChange) -> Limits:
     if change.preset not in PRESETS:
         raise refusal(422, "there is no such preset", "preset", f"send one of {', '.join(PRESETS)}")
     overrides = change.limits.model_dump(exclude_unset=True)

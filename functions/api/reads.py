@@ -32,7 +32,7 @@ from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers, gather, old_trades, shown
+from functions.api import answers, gather, money_answers, old_trades, shown, trading_answers
 
 if TYPE_CHECKING:
     from fluxfloor.runtime.context import Context
@@ -43,21 +43,21 @@ MANY = 500
 MOST_TRADES = 2_000  # the newest, to tell what a difference was worth
 
 
-def accounts(context: Context, _: Simple) -> answers.Accounts:
-    return answers.Accounts(items=gather.all_of(context.ports.store, AccountView, gather.ACCOUNTS))
+def accounts(context: Context, _: Simple) -> money_answers.Accounts:
+    return money_answers.Accounts(items=gather.all_of(context.ports.store, AccountView, gather.ACCOUNTS))
 
 
-def positions(context: Context, _: Simple) -> answers.Positions:
+def positions(context: Context, _: Simple) -> trading_answers.Positions:
     store = context.ports.store
     views = gather.all_of(store, AccountView, gather.ACCOUNTS)
     books = gather.by_id(store, RiskBook, sorted({view.portfolio_id for view in views}))
     sizes = gather.lot_sizes(context, {item.instrument_id for view in views for item in view.positions})
-    return answers.Positions(
+    return trading_answers.Positions(
         items=tuple(item for view in views for item in _held(view, books.get(view.portfolio_id), sizes))
     )
 
 
-def _held(view: AccountView, book: RiskBook | None, sizes: Any) -> list[answers.HeldPosition]:
+def _held(view: AccountView, book: RiskBook | None, sizes: Any) -> list[trading_answers.HeldPosition]:
     parts = list(book.positions.values()) if book else []
     whose = {"account_id": view.id, "portfolio_id": view.portfolio_id, "currency": view.currency}
     panels = [
@@ -65,51 +65,51 @@ def _held(view: AccountView, book: RiskBook | None, sizes: Any) -> list[answers.
         for item in view.positions
         if item.lots
     ]
-    return [answers.HeldPosition(**whose, **dict(panel)) for panel in panels]
+    return [trading_answers.HeldPosition(**whose, **dict(panel)) for panel in panels]
 
 
-def decisions(context: Context, asked: Asked[answers.DecisionsQuery, Nothing]) -> answers.Decisions:
+def decisions(context: Context, asked: Asked[trading_answers.DecisionsQuery, Nothing]) -> trading_answers.Decisions:
     portfolio = asked.query.portfolio
     where = {"portfolio_id": portfolio} if portfolio else {}
     items, cursor = _page(context, DecisionRow, asked.query, where)
-    return answers.Decisions(items=items, next_cursor=cursor)
+    return trading_answers.Decisions(items=items, next_cursor=cursor)
 
 
-def decision(context: Context, asked: Simple) -> answers.DecisionAnswer:
+def decision(context: Context, asked: Simple) -> trading_answers.DecisionAnswer:
     row = context.read(DecisionRow.key(asked.path["id"]))
     if row is None:
         raise refusal(404, "no decision has this id", "path.id", "take one from /v1/decisions")
     sizes = gather.lot_sizes(context, {part.instrument_id for part in row.decision.parts()})
-    return answers.DecisionAnswer(decision=row, panel=decision_panel(row, sizes))
+    return trading_answers.DecisionAnswer(decision=row, panel=decision_panel(row, sizes))
 
 
-def orders(context: Context, asked: Asked[Paged, Nothing]) -> answers.Orders:
+def orders(context: Context, asked: Asked[Paged, Nothing]) -> trading_answers.Orders:
     items, cursor = _page(context, OrderRow, asked.query, {})
-    return answers.Orders(items=items, next_cursor=cursor)
+    return trading_answers.Orders(items=items, next_cursor=cursor)
 
 
-def equity(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> answers.Equity:
+def equity(context: Context, asked: Asked[money_answers.AccountQuery, Nothing]) -> money_answers.Equity:
     where = {"account_id": _account(context, asked.query)}
     items, cursor = _page(context, EquityPoint, asked.query, where)
-    return answers.Equity(items=items, next_cursor=cursor)
+    return money_answers.Equity(items=items, next_cursor=cursor)
 
 
-def trades(context: Context, asked: Asked[answers.AccountQuery, Nothing]) -> answers.Trades:
+def trades(context: Context, asked: Asked[money_answers.AccountQuery, Nothing]) -> money_answers.Trades:
     """From the store, and what has grown old from its files."""
     items, cursor = old_trades.page(context, _account(context, asked.query), asked.query)
-    return answers.Trades(items=items, next_cursor=cursor)
+    return money_answers.Trades(items=items, next_cursor=cursor)
 
 
-def _account(context: Context, query: answers.AccountQuery) -> str:
+def _account(context: Context, query: money_answers.AccountQuery) -> str:
     known = list(context.settings.accounts)
     if query.account is None and len(known) != 1:
         raise refusal(422, "which account?", "query.account", f"send one of {', '.join(known)}")
     return query.account or known[0]
 
 
-def risks(context: Context, asked: Asked[Paged, Nothing]) -> answers.Risks:
+def risks(context: Context, asked: Asked[Paged, Nothing]) -> trading_answers.Risks:
     items, cursor = _page(context, RiskRow, asked.query, {})
-    return answers.Risks(items=items, next_cursor=cursor)
+    return trading_answers.Risks(items=items, next_cursor=cursor)
 
 
 def alerts(context: Context, asked: Asked[Paged, Nothing]) -> answers.Alerts:
@@ -118,16 +118,16 @@ def alerts(context: Context, asked: Asked[Paged, Nothing]) -> answers.Alerts:
     return answers.Alerts(items=tuple(shown.alarm(item, acks.get(item.id)) for item in items), next_cursor=cursor)
 
 
-def daily_risks(context: Context, asked: Asked[Paged, Nothing]) -> answers.DailyRisks:
+def daily_risks(context: Context, asked: Asked[Paged, Nothing]) -> trading_answers.DailyRisks:
     items, cursor = _page(context, DailyRisk, asked.query, {})
     today_ms = context.now_ms - context.now_ms % at_stake.DAY_MS
     now = at_stake.report(context, today_ms, context.now_ms + 1)
-    return answers.DailyRisks(now=now, items=items, next_cursor=cursor)
+    return trading_answers.DailyRisks(now=now, items=items, next_cursor=cursor)
 
 
-def paper_period(context: Context, _: Simple) -> answers.PaperPeriod:
+def paper_period(context: Context, _: Simple) -> trading_answers.PaperPeriod:
     days = at_stake.paper_days(context.ports.store)
-    return answers.PaperPeriod(record=at_stake.paper_record(context), items=tuple(days))
+    return trading_answers.PaperPeriod(record=at_stake.paper_record(context), items=tuple(days))
 
 
 def health(context: Context, _: Simple) -> answers.Health:
@@ -139,8 +139,8 @@ def quarantine(context: Context, asked: Asked[answers.NewestQuery, Nothing]) -> 
     return answers.Quarantine(items=tuple(shown.quarantine_panel(record) for record in records))
 
 
-def halts(context: Context, _: Simple) -> answers.Halts:
-    return answers.Halts(items=shown.halts(context))
+def halts(context: Context, _: Simple) -> trading_answers.Halts:
+    return trading_answers.Halts(items=shown.halts(context))
 
 
 def why(context: Context, asked: Simple) -> answers.Why:
@@ -181,8 +181,8 @@ def simulation(context: Context, asked: Simple) -> answers.Simulation:
     return shown.simulation(shown.simulation_record(context, asked.path["id"]))
 
 
-def policies(context: Context, _: Simple) -> answers.Policies:
-    return answers.Policies(items=gather.all_of(context.ports.store, Policy, MANY), presets=PRESETS)
+def policies(context: Context, _: Simple) -> trading_answers.Policies:
+    return trading_answers.Policies(items=gather.all_of(context.ports.store, Policy, MANY), presets=PRESETS)
 
 
 def policy(context: Context, asked: Simple) -> Policy:
@@ -196,7 +196,7 @@ def _policy(context: Context, portfolio: str) -> Policy:
     return found
 
 
-def shadow(context: Context, asked: Asked[answers.ShadowQuery, Nothing]) -> Comparison:
+def shadow(context: Context, asked: Asked[trading_answers.ShadowQuery, Nothing]) -> Comparison:
     """Entries that only the shadow takes are not valued here: that takes bars, which `fluxfloor cerebro shadow` has."""
     found = _policy(context, asked.path["portfolio"])
     rows = _newest(context, ShadowDecision, ("portfolio_id", found.id), "ts_event_ms", asked.query.limit)

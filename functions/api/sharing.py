@@ -22,7 +22,7 @@ from fluxfloor.webapi.paging import Paged, read_page
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import answers
+from functions.api import money_answers
 
 if TYPE_CHECKING:
     from fluxfloor.runtime.context import Context
@@ -40,17 +40,17 @@ def allocation(context: Context, asked: Simple) -> Allocation:
     return found
 
 
-def versions(context: Context, asked: Asked[Paged, Nothing]) -> answers.AllocationVersions:
+def versions(context: Context, asked: Asked[Paged, Nothing]) -> money_answers.AllocationVersions:
     query = Query(AllocationVersion.collection, _of(context, asked), order_by="number")
     found = read_page(context.ports.store, query, asked.query)
     items = tuple(AllocationVersion.decode(row.data) for row in found.rows if row.data is not None)
-    return answers.AllocationVersions(items=items, next_cursor=found.next_cursor)
+    return money_answers.AllocationVersions(items=items, next_cursor=found.next_cursor)
 
 
-def strategies(context: Context, asked: Simple) -> answers.StrategyHistories:
+def strategies(context: Context, asked: Simple) -> money_answers.StrategyHistories:
     found = context.ports.store.query(Query(StrategyDays.collection, _of(context, asked), limit=MANY))
     records = [StrategyDays.decode(row.data) for row in found if row.data is not None]
-    return answers.StrategyHistories(items=tuple(sorted(records, key=lambda item: item.strategy_id)))
+    return money_answers.StrategyHistories(items=tuple(sorted(records, key=lambda item: item.strategy_id)))
 
 
 def share(context: Context, asked: Simple) -> Reply:
@@ -70,11 +70,11 @@ def _ask(context: Context, asked: Asked[Nothing, Study] | Simple, wish: Study | 
     request_id = digest("allocation", actor, asked.key)
     requested = AllocationRequested(request_id=request_id, portfolio_id=portfolio, requested_by=actor, study=wish)
 
-    def decide(work: Work) -> answers.AllocationAsked:
+    def decide(work: Work) -> money_answers.AllocationAsked:
         work.emit(requested)
         action = "allocation.requested" if wish is None else "allocation.studied"
         audit.record(work, actor, action, portfolio, request=request_id)
-        return answers.AllocationAsked(request_id=request_id)
+        return money_answers.AllocationAsked(request_id=request_id)
 
     return changes.commit(context, asked, requested, decide, status=202)
 
@@ -91,10 +91,10 @@ def upload(context: Context, asked: Asked[Nothing, UploadedDays]) -> Reply:
     portfolio, strategy, actor = _portfolio(context, asked.path["portfolio"]), asked.path["strategy"], asked.actor
     uploaded = HistoryUploaded(portfolio_id=portfolio, strategy_id=strategy, uploaded_by=actor, history=asked.body)
 
-    def decide(work: Work) -> answers.HistoryTaken:
+    def decide(work: Work) -> money_answers.HistoryTaken:
         work.emit(uploaded)
         audit.record(work, actor, "history.uploaded", f"{portfolio}|{strategy}", days=len(asked.body.days))
-        return answers.HistoryTaken(portfolio_id=portfolio, strategy_id=strategy, days=len(asked.body.days))
+        return money_answers.HistoryTaken(portfolio_id=portfolio, strategy_id=strategy, days=len(asked.body.days))
 
     return changes.commit(context, asked, uploaded, decide, status=202)
 

@@ -19,6 +19,8 @@ from fluxfloor.webapi.routes import Table
 
 from functions.api import answers as a
 from functions.api import money, owed, pages, people, policies, reads, sharing, shown, telegram, trading, writes
+from functions.api import money_answers as m
+from functions.api import trading_answers as t
 
 ABOUT = (
     "Reads and changes one trading floor. Money and quantities are exact decimals in strings, fractions are of one, "
@@ -39,88 +41,88 @@ table.write("DELETE", "/v1/session", "Log out", None, public=True, needs_key=Fal
 # --- reads -------------------------------------------------------------------------------------------------------
 
 table.get("/v1/overview", "Everything the page shows", Overview, query=a.OverviewQuery)(shown.overview)
-table.get("/v1/accounts", "The latest state of every account", a.Accounts)(reads.accounts)
-table.get("/v1/positions", "Every open position", a.Positions)(reads.positions)
-table.get("/v1/decisions", "Decisions, newest first", a.Decisions, query=a.DecisionsQuery)(reads.decisions)
-table.get("/v1/decisions/{id}", "One decision with its waterfall", a.DecisionAnswer)(reads.decision)
-table.get("/v1/orders", "Orders, last changed first", a.Orders, query=Paged)(reads.orders)
-table.get("/v1/equity", "An account's equity, newest first", a.Equity, query=a.AccountQuery)(reads.equity)
-table.get("/v1/trades", "An account's closed trades, newest first", a.Trades, query=a.AccountQuery)(reads.trades)
-table.get("/v1/pnl", "What was made, by strategy, sender or tag", a.PnlAnswer, query=a.PnlQuery, problems=(404,))(
+table.get("/v1/accounts", "The latest state of every account", m.Accounts)(reads.accounts)
+table.get("/v1/positions", "Every open position", t.Positions)(reads.positions)
+table.get("/v1/decisions", "Decisions, newest first", t.Decisions, query=t.DecisionsQuery)(reads.decisions)
+table.get("/v1/decisions/{id}", "One decision with its waterfall", t.DecisionAnswer)(reads.decision)
+table.get("/v1/orders", "Orders, last changed first", t.Orders, query=Paged)(reads.orders)
+table.get("/v1/equity", "An account's equity, newest first", m.Equity, query=m.AccountQuery)(reads.equity)
+table.get("/v1/trades", "An account's closed trades, newest first", m.Trades, query=m.AccountQuery)(reads.trades)
+table.get("/v1/pnl", "What was made, by strategy, sender or tag", m.PnlAnswer, query=m.PnlQuery, problems=(404,))(
     money.pnl
 )
-table.get("/v1/execution-quality", "How orders are carried out", a.QualityAnswer, query=a.QualityQuery)(money.quality)
+table.get("/v1/execution-quality", "How orders are carried out", m.QualityAnswer, query=m.QualityQuery)(money.quality)
 table.get("/v1/orders/{intent}/quality", "How one order was carried out", OrderQuality)(money.order_quality)
-table.get("/v1/risks", "What people should know, newest first", a.Risks, query=Paged)(reads.risks)
+table.get("/v1/risks", "What people should know, newest first", t.Risks, query=Paged)(reads.risks)
 table.get("/v1/alerts", "What people were told, newest first", a.Alerts, query=Paged)(reads.alerts)
-table.get("/v1/risk/daily", "What is at stake now, and at the end of each day", a.DailyRisks, query=Paged)(
+table.get("/v1/risk/daily", "What is at stake now, and at the end of each day", t.DailyRisks, query=Paged)(
     reads.daily_risks
 )
-table.get("/v1/paper-period", "The days on paper that live entries wait for", a.PaperPeriod)(reads.paper_period)
+table.get("/v1/paper-period", "The days on paper that live entries wait for", t.PaperPeriod)(reads.paper_period)
 table.get("/v1/health", "Every stage along the flow, and whether it keeps up", a.Health)(reads.health)
 table.get("/v1/quarantine", "Messages that could not be handled", a.Quarantine, query=a.NewestQuery)(reads.quarantine)
 table.get("/v1/why/{id}", "The whole story of a signal, decision, order or trade", a.Why)(reads.why)
 table.get("/v1/audit", "Who did what, newest first", a.Audit, query=Paged)(reads.audit_log)
-table.get("/v1/policies", "The limits of every portfolio, and the presets", a.Policies)(reads.policies)
+table.get("/v1/policies", "The limits of every portfolio, and the presets", t.Policies)(reads.policies)
 table.get("/v1/policies/{portfolio}", "The limits of one portfolio", Policy)(reads.policy)
-table.get("/v1/policies/{portfolio}/shadow", "A shadow beside what is in force", Comparison, query=a.ShadowQuery)(
+table.get("/v1/policies/{portfolio}/shadow", "A shadow beside what is in force", Comparison, query=t.ShadowQuery)(
     reads.shadow
 )
 table.get("/v1/senders", "Who may send signals", a.Senders)(reads.senders)
-table.get("/v1/senders/{id}/payouts", "What a sender is due and was paid, newest first", a.Payouts)(owed.payouts)
+table.get("/v1/senders/{id}/payouts", "What a sender is due and was paid, newest first", m.Payouts)(owed.payouts)
 table.write(
-    "POST", "/v1/senders/{id}/payouts/{month}", "Say that a payout was paid", PayoutPaid, body=a.PayoutReference,
+    "POST", "/v1/senders/{id}/payouts/{month}", "Say that a payout was paid", PayoutPaid, body=m.PayoutReference,
     status=201,
 )(owed.paid)  # fmt: skip
-table.get("/v1/portfolios/{portfolio}/capital", "Whose units a portfolio's capital is", a.Capital)(owed.capital)
+table.get("/v1/portfolios/{portfolio}/capital", "Whose units a portfolio's capital is", m.Capital)(owed.capital)
 table.get(
-    "/v1/portfolios/{portfolio}/capital/flows", "Clients' deposits and withdrawals, newest first", a.CapitalFlows,
+    "/v1/portfolios/{portfolio}/capital/flows", "Clients' deposits and withdrawals, newest first", m.CapitalFlows,
     query=Paged,
 )(owed.flows)  # fmt: skip
 table.write(
-    "POST", "/v1/portfolios/{portfolio}/capital/flows", "A client brings capital or takes some", a.FlowAsked,
-    body=a.FlowRequest, status=202,
+    "POST", "/v1/portfolios/{portfolio}/capital/flows", "A client brings capital or takes some", m.FlowAsked,
+    body=m.FlowRequest, status=202,
 )(owed.move)  # fmt: skip
 table.get("/v1/topology", "Stages and topics", a.Topology)(reads.topology)
 table.get("/v1/openapi.json", "This description", None, public=True)(pages.openapi)
 
 # --- changes -----------------------------------------------------------------------------------------------------
 
-table.get("/v1/halts", "What is halted", a.Halts)(reads.halts)
-table.write("POST", "/v1/halts", "The kill switch", HaltPanel, body=a.HaltRequest)(writes.halt)
-table.write("POST", "/v1/halts/{scope}/resume", "Resume what was halted", a.Resumed, body=a.ResumeRequest)(
+table.get("/v1/halts", "What is halted", t.Halts)(reads.halts)
+table.write("POST", "/v1/halts", "The kill switch", HaltPanel, body=t.HaltRequest)(writes.halt)
+table.write("POST", "/v1/halts/{scope}/resume", "Resume what was halted", t.Resumed, body=t.ResumeRequest)(
     writes.resume
 )
-table.write("POST", "/v1/positions/exit", "Leave positions", a.Exiting, body=a.ExitRequest, status=202)(
+table.write("POST", "/v1/positions/exit", "Leave positions", t.Exiting, body=t.ExitRequest, status=202)(
     trading.exit_positions
 )
-table.write("POST", "/v1/orders/{intent}/cancel", "Take an order back", a.ChangeAsked, body=a.OrderReason, status=202)(
+table.write("POST", "/v1/orders/{intent}/cancel", "Take an order back", t.ChangeAsked, body=t.OrderReason, status=202)(
     trading.cancel
 )
-table.write("POST", "/v1/orders/{intent}/amend", "Change an order", a.ChangeAsked, body=a.AmendRequest, status=202)(
+table.write("POST", "/v1/orders/{intent}/amend", "Change an order", t.ChangeAsked, body=t.AmendRequest, status=202)(
     trading.amend
 )
-table.write("POST", "/v1/orders/{intent}/look", "Ask the venue now", a.ChangeAsked, body=a.OrderReason, status=202)(
+table.write("POST", "/v1/orders/{intent}/look", "Ask the venue now", t.ChangeAsked, body=t.OrderReason, status=202)(
     trading.look
 )
 table.write("POST", "/v1/alerts/{id}/ack", "Acknowledge an alarm", a.Alarm, body=a.AckRequest)(writes.acknowledge)
 table.write("POST", "/v1/quarantine/{id}/release", "Let the stage take it again", a.Released, status=202)(
     writes.release
 )
-table.write("PUT", "/v1/policies/{portfolio}", "Set a portfolio's limits", Policy, body=a.PolicyChange)(
+table.write("PUT", "/v1/policies/{portfolio}", "Set a portfolio's limits", Policy, body=t.PolicyChange)(
     policies.set_limits
 )
-table.write("PUT", "/v1/policies/{portfolio}/active", "Put a version in force", Policy, body=a.VersionChoice)(
+table.write("PUT", "/v1/policies/{portfolio}/active", "Put a version in force", Policy, body=t.VersionChoice)(
     policies.promote
 )
 table.write(
-    "PUT", "/v1/policies/{portfolio}/shadow", "Let a version decide beside it, or none", Policy, body=a.ShadowChoice
+    "PUT", "/v1/policies/{portfolio}/shadow", "Let a version decide beside it, or none", Policy, body=t.ShadowChoice
 )(policies.shadow)
-table.get("/v1/accounts/{id}/adjustments", "Differences with the venue, newest first", a.Adjustments, query=Paged)(
+table.get("/v1/accounts/{id}/adjustments", "Differences with the venue, newest first", m.Adjustments, query=Paged)(
     money.adjustments
 )
 table.write(
-    "POST", "/v1/accounts/{id}/adjustments", "Agree to a difference", a.AdjustmentAgreed, body=a.AdjustmentChoice,
+    "POST", "/v1/accounts/{id}/adjustments", "Agree to a difference", m.AdjustmentAgreed, body=m.AdjustmentChoice,
     status=202,
 )(money.agree)  # fmt: skip
 table.get("/v1/exports", "Exports, newest first", a.Exports, query=Paged)(reads.exports)
@@ -138,21 +140,21 @@ table.get("/v1/simulations/{id}", "One simulation", a.Simulation)(reads.simulati
 table.get("/v1/simulations/{id}/files/{file}", "Leads to the file", None, status=303)(pages.simulation_file)
 
 table.get("/v1/allocations/{portfolio}", "The weights in force", Allocation)(sharing.allocation)
-table.get("/v1/allocations/{portfolio}/versions", "All there were, newest first", a.AllocationVersions, query=Paged)(
+table.get("/v1/allocations/{portfolio}/versions", "All there were, newest first", m.AllocationVersions, query=Paged)(
     sharing.versions
 )
-table.write("POST", "/v1/allocations/{portfolio}", "Share the equity again now", a.AllocationAsked, status=202)(
+table.write("POST", "/v1/allocations/{portfolio}", "Share the equity again now", m.AllocationAsked, status=202)(
     sharing.share
 )
 table.write(
-    "POST", "/v1/allocations/{portfolio}/studies", "Ask what would be if", a.AllocationAsked, body=Study, status=202
+    "POST", "/v1/allocations/{portfolio}/studies", "Ask what would be if", m.AllocationAsked, body=Study, status=202
 )(sharing.study)
 table.get("/v1/allocation-studies/{id}", "A study and its answer", AllocationStudy)(sharing.studied)
-table.get("/v1/strategies/{portfolio}", "What each strategy made from day to day", a.StrategyHistories)(
+table.get("/v1/strategies/{portfolio}", "What each strategy made from day to day", m.StrategyHistories)(
     sharing.strategies
 )
 table.write(
-    "PUT", "/v1/strategies/{portfolio}/{strategy}/days", "Upload a strategy's days", a.HistoryTaken,
+    "PUT", "/v1/strategies/{portfolio}/{strategy}/days", "Upload a strategy's days", m.HistoryTaken,
     body=UploadedDays, status=202,
 )(sharing.upload)  # fmt: skip
 

@@ -15,7 +15,7 @@ from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import acts, answers
+from functions.api import acts, trading_answers
 from functions.api.writes import done
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from fluxfloor.runtime.work import Work
 
 
-def exit_positions(context: Context, asked: Asked[Nothing, answers.ExitRequest]) -> Reply:
+def exit_positions(context: Context, asked: Asked[Nothing, trading_answers.ExitRequest]) -> Reply:
     wish, actor = asked.body, asked.actor
     named = (wish.portfolio or "", wish.strategy or "", wish.instrument or "")
     if not any(named) and not wish.all:
         raise refusal(422, "out of what?", "all", "name a portfolio, a strategy or an instrument, or send all: true")
     cause = asks(actor, "exit", wish.portfolio or "floor", context.now_ms)
 
-    def decide(work: Work) -> answers.Exiting:
+    def decide(work: Work) -> trading_answers.Exiting:
         wanted = acts.slots(books(work), *named)
         if not wanted:
             raise refusal(422, "nothing of this is held or on its way in", "body", "see /v1/positions for what is")
         signals = acts.exit_slots(work, actor, wanted, wish.reason)
-        return answers.Exiting(items=tuple(answers.ExitAsked.of(signal) for signal in signals))
+        return trading_answers.Exiting(items=tuple(trading_answers.ExitAsked.of(signal) for signal in signals))
 
     return done(context, changes.commit(context, asked, cause, decide, status=202))
 
@@ -51,16 +51,16 @@ def asks(actor: str, what: str, scope: str, now_ms: int) -> RiskRaised:
     return RiskRaised(kind=f"{what}_asked", scope=scope, severity=Severity.INFO, message=text, ts_event_ms=now_ms)
 
 
-def cancel(context: Context, asked: Asked[Nothing, answers.OrderReason]) -> Reply:
+def cancel(context: Context, asked: Asked[Nothing, trading_answers.OrderReason]) -> Reply:
     return _changed(context, asked, ChangeKind.CANCEL, asked.body.reason)
 
 
-def look(context: Context, asked: Asked[Nothing, answers.OrderReason]) -> Reply:
+def look(context: Context, asked: Asked[Nothing, trading_answers.OrderReason]) -> Reply:
     """Asks the venue now what became of it, whatever execution's rhythm says."""
     return _changed(context, asked, ChangeKind.LOOK, asked.body.reason)
 
 
-def amend(context: Context, asked: Asked[Nothing, answers.AmendRequest]) -> Reply:
+def amend(context: Context, asked: Asked[Nothing, trading_answers.AmendRequest]) -> Reply:
     """New terms, as the instrument counts them. What the venue would not take is refused here."""
     wish = asked.body
     if wish.quantity is None and wish.limit_price is None and wish.trigger_price is None:
@@ -85,9 +85,9 @@ def _changed(context: Context, asked: Asked[Nothing, Any], kind: ChangeKind, rea
         kind=kind, asked_by=actor, ts_event_ms=context.now_ms,
     )  # fmt: skip
 
-    def decide(work: Work) -> answers.ChangeAsked:
+    def decide(work: Work) -> trading_answers.ChangeAsked:
         change = acts.change_order(work, actor, order, kind, reason, **terms)
-        return answers.ChangeAsked(change_id=change.change_id, intent_id=order.id, kind=kind)
+        return trading_answers.ChangeAsked(change_id=change.change_id, intent_id=order.id, kind=kind)
 
     return done(context, changes.commit(context, asked, OrderChanged(change=wanted), decide, status=202))
 

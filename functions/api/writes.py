@@ -21,7 +21,7 @@ from fluxfloor.webapi.http import Reply
 from fluxfloor.webapi.problems import refusal
 from fluxfloor.webapi.routes import Asked, Nothing
 
-from functions.api import acts, answers, shown
+from functions.api import acts, answers, shown, trading_answers
 from functions.api.desk import desk_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LONGEST_EXPORT_MS = 5 * 366 * 86_400_000
 
 
-def halt(context: Context, asked: Asked[Nothing, answers.HaltRequest]) -> Reply:
+def halt(context: Context, asked: Asked[Nothing, trading_answers.HaltRequest]) -> Reply:
     """The kill switch. A halt that stands stays as it is, but for a wish to flatten, which is added to it."""
     wish, actor = asked.body, asked.actor
     if wish.scope not in shown.scopes(context):
@@ -44,13 +44,13 @@ def halt(context: Context, asked: Asked[Nothing, answers.HaltRequest]) -> Reply:
     return done(context, changes.commit(context, asked, cause, decide))
 
 
-def resume(context: Context, asked: Asked[Nothing, answers.ResumeRequest]) -> Reply:
+def resume(context: Context, asked: Asked[Nothing, trading_answers.ResumeRequest]) -> Reply:
     """Only a person lifts a halt, and this is where."""
     scope, actor, reason = asked.path["scope"], asked.actor, asked.body.reason
     cause = acts.resumed(actor, scope, reason, context.now_ms)
 
-    def decide(work: Work) -> answers.Resumed:
-        return answers.Resumed(was=shown.halt_panel(acts.resume(work, actor, scope, reason)))
+    def decide(work: Work) -> trading_answers.Resumed:
+        return trading_answers.Resumed(was=shown.halt_panel(acts.resume(work, actor, scope, reason)))
 
     return done(context, changes.commit(context, asked, cause, decide))
 
