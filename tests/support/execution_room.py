@@ -15,8 +15,9 @@ from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.facts import Fact
 from fluxfloor.contracts.ids import digest
 from fluxfloor.contracts.instruments import Instrument, InstrumentCatalog, Quote, QuoteState
-from fluxfloor.contracts.orders import ChangeKind, OrderChange, OrderIntent, OrderReport
+from fluxfloor.contracts.orders import ChangeKind, OrderChange, OrderIntent, OrderReport, OrderState
 from fluxfloor.contracts.policy import FLOOR, Halt
+from fluxfloor.contracts.signals import OrderType
 from fluxfloor.errors import OutcomeUnknown, Throttled, VenueRefused
 from fluxfloor.local import audit
 from fluxfloor.local.chaos import house
@@ -27,7 +28,7 @@ from fluxfloor.runtime.context import Ports
 from fluxfloor.runtime.runner import Outcome
 from fluxfloor.runtime.settings import load
 
-from tests.support.desk import AT_MS, BTC, quote
+from tests.support.desk import AT_MS, BTC, intent, quote
 
 RICH = {"accounts": {"paper-main": {"deposit": "10000000"}}}
 
@@ -219,3 +220,23 @@ class ExecutionRoom:
 
     def close(self) -> None:
         self.floor.close()
+
+
+def state(room: ExecutionRoom, name: str = "i1") -> OrderState:
+    order = room.order(name)
+    assert order is not None
+    return order.state
+
+
+def states(room: ExecutionRoom, name: str = "i1") -> list[OrderState]:
+    return [told.state for told in room.reports() if told.intent.intent_id == name]
+
+
+def buy_first(room: ExecutionRoom, lots: int = 10) -> None:
+    room.ask(intent("first", lots=lots))
+    room.later(1_000)
+    assert state(room, "first") is OrderState.FILLED
+
+
+def resting(name: str = "i1", **more: Any) -> OrderIntent:
+    return intent(name, order_type=OrderType.LIMIT, limit_ticks=400_000, **more)
