@@ -41,6 +41,7 @@ class Life:
     entries: list = field(default_factory=list)
     plans: list[tuple[int, Known, Plan]] = field(default_factory=list)
     unexplained: dict = field(default_factory=dict)
+    listed: int = 1  # so often in one answer
 
     def shown(self) -> VenueBooks:
         with localcontext(EXACT):
@@ -49,7 +50,7 @@ class Life:
             for each in [*moves, self.unexplained]:
                 for currency, amount in each.items():
                     balances[currency] = balances.get(currency, Decimal(0)) + amount
-        return VenueBooks(balances, tuple(self.fills), tuple(self.transfers), self.orders)
+        return VenueBooks(balances, self.listed * tuple(self.fills), self.listed * tuple(self.transfers), self.orders)
 
     def known(self) -> Known:
         done = {entry.reference for entry in self.entries}
@@ -80,6 +81,7 @@ def lives(draw):
         st.tuples(st.just("transfer"), KINDS, st.integers(1, 900)),
         st.tuples(st.just("orders"), st.lists(st.sampled_from(["c-1", "c-2", "c-8", "c-9"]), unique=True, max_size=4)),
         st.tuples(st.just("unexplained"), st.sampled_from(["USDT", "DOGE"]), st.integers(-9, 9)),
+        st.tuples(st.just("listed"), st.integers(1, 2)),
         st.tuples(st.just("time"), st.integers(1, OURS_MS)),
         st.tuples(st.just("look")),
     )  # fmt: skip
@@ -101,6 +103,8 @@ def play(happened) -> Life:
             life.orders = tuple(resting(client, f"V-{client}") for client in what[0])
         elif kind == "unexplained":
             life.unexplained = {what[0]: Decimal(what[1])}
+        elif kind == "listed":
+            life.listed = what[0]
         elif kind == "time":
             life.now_ms += what[0]
         else:

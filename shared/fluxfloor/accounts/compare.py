@@ -10,7 +10,7 @@ from decimal import Decimal
 from fluxfloor.contracts.base import canonical
 from fluxfloor.contracts.money import exact
 from fluxfloor.contracts.state import Account
-from fluxfloor.ports import VenueBooks
+from fluxfloor.ports import VenueBooks, VenueFill
 
 IN_FLIGHT_MS = 120_000  # a fill that the venue shows may still be on its way to our books for this long
 LOOK_BACK_MS = IN_FLIGHT_MS + 480_000  # before the last agreement; clocks differ, and venues stamp fills late
@@ -41,10 +41,16 @@ def since_ms(account: Account | None, now_ms: int) -> int:
     return max(0, min(account.agreed_ms, now_ms) - LOOK_BACK_MS)
 
 
+def unbooked(account: Account, seen: VenueBooks, booked: Set[str]) -> list[VenueFill]:
+    """The venue's fills that are not in our books, each once, however often it lists them."""
+    done = {*booked, *account.in_opening}
+    return list({item.fill.trade_id: item for item in seen.fills if item.fill.trade_id not in done}.values())
+
+
 @exact
 def compare(account: Account, books: VenueBooks, booked: Set[str], now_ms: int) -> Comparison:
     """`booked` are those of the venue's trade ids that stand in our ledger."""
-    missing = [seen for seen in books.fills if seen.fill.trade_id not in {*booked, *account.in_opening}]
+    missing = unbooked(account, books, booked)
     overdue = tuple(seen.fill.trade_id for seen in missing if now_ms - seen.fill.ts_event_ms > IN_FLIGHT_MS)
     differences = {}
     for currency in sorted(books.balances.keys() | account.balances.keys()):

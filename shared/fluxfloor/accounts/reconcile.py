@@ -8,7 +8,7 @@ Entry points
               (`compare.since_ms`)
 
 Invariants, for any books, any answer of the venue and any order of both
-  once        a trade or transfer is booked by one entry, whoever finds it how often
+  once        a trade or transfer is booked by one entry, whoever finds it how often, and however often it is listed
   ours first  a fill that an order of ours has in its own books is never adopted: what execution states of it is on its
               way. One that it has not is handed to execution, and adopted only when that has had OURS_MS; one that any
               order at work could have made waits as long
@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fluxfloor.accounts.compare import IN_FLIGHT_MS
+from fluxfloor.accounts.compare import IN_FLIGHT_MS, unbooked
 from fluxfloor.contracts.books import Stray
 from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.state import Account
@@ -67,7 +67,7 @@ class Plan:
 def plan(account: Account, seen: VenueBooks, known: Known, now_ms: int) -> Plan:
     missing = unbooked(account, seen, known.trades)
     adopt = [fill for fill in missing if _adopted(fill, known, now_ms)]
-    transfers = [item for item in seen.transfers if _new(item, account, known)]
+    transfers = list({item.transfer_id: item for item in seen.transfers if _new(item, account, known)}.values())
     both: list[VenueFill | VenueTransfer] = [*transfers, *adopt]
     first = sorted(both, key=_when)[:MOST]
     look = {order.id: (order, why) for order, why in _to_look_at(missing, known, now_ms)}
@@ -84,11 +84,6 @@ def plan(account: Account, seen: VenueBooks, known: Known, now_ms: int) -> Plan:
 def just_before(seen: VenueBooks) -> tuple[str, ...]:
     """The names of what is in an opening's balances already."""
     return (*sorted(item.fill.trade_id for item in seen.fills), *sorted(item.transfer_id for item in seen.transfers))
-
-
-def unbooked(account: Account, seen: VenueBooks, trades: frozenset[str]) -> list[VenueFill]:
-    done = {*trades, *account.in_opening}
-    return [item for item in seen.fills if item.fill.trade_id not in done]
 
 
 def asked_for(account: Account, seen: VenueBooks, trades: frozenset[str], now_ms: int) -> list[tuple[str, str]]:
