@@ -24,7 +24,7 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
         yield both
 
 
-LONGEST = ("test_layer.py", "test_cache.py", "test_suite.py", "test_replay.py", "test_live.py", "test_flatten.py")
+LONGEST = ("test_cache.py", "test_suite.py", "test_replay.py", "test_live.py", "test_flatten.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The compile cache: hit by the next process, never stale, usable where it cannot be written."""
+"""The compile cache: hit by the next process, never stale, usable where it cannot be written; and shipped warm."""
 
 from __future__ import annotations
 
@@ -184,3 +184,19 @@ def test_the_target_is_pinned_where_this_machine_can_run_it(monkeypatch: pytest.
     monkeypatch.setattr(_build.llvm, "get_host_cpu_features", lambda: able)
     _build.pin_target()
     assert os.environ == {"NUMBA_CPU_NAME": "generic"}
+
+
+# --- the layer that ships it -------------------------------------------------------------------------------------
+
+
+def test_the_assembled_layer_is_warm_and_stands_on_its_own(tmp_path: Path) -> None:
+    command = [str(Path(__file__).parents[3] / "scripts" / "layer"), str(tmp_path / "layer"), "--json"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["cache_misses"] == {}
+    assert figures["layer"] == str(tmp_path / "layer")
+    assert list((tmp_path / "layer" / "fluxfloor" / "kernels" / "__pycache__").glob("row.latest-*.nbc"))
+    assert (tmp_path / "layer" / "functions" / "__init__.py").exists()
