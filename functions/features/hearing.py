@@ -8,6 +8,7 @@ from typing import Any
 
 from fluxfloor.contracts.base import Key
 from fluxfloor.contracts.events import CandleClosed, CandleForming, DecisionMade, ExecutionReported, SignalReceived
+from fluxfloor.contracts.execution import Order
 from fluxfloor.contracts.instruments import TIMEFRAME_MS, InstrumentCatalog, Quote, QuoteState
 from fluxfloor.contracts.state import AssetCorrelation, CandleWindow, FeatureRow, RegimeModel, Stances
 from fluxfloor.errors import RetryLater
@@ -22,6 +23,8 @@ from fluxfloor.features.together import at, due
 from fluxfloor.market.window import Bars, decode, window_id
 from fluxfloor.runtime.settings import Settings
 from fluxfloor.runtime.work import Work
+
+LATE_MS = 5_000  # a decision that is heard of so late may have had its orders by then
 
 
 def hear_bar(closed: CandleClosed, work: Work) -> None:
@@ -139,8 +142,17 @@ def score_signal(received: SignalReceived, work: Work) -> None:
 
 def follow_decision(made: DecisionMade, work: Work) -> None:
     parts = {part.instrument_id: part for part in made.decision.parts()}
+    late = work.now_ms - made.decision.ts_event_ms > LATE_MS
     for (name, part), stances in zip(parts.items(), work.read_all([*map(Stances.key, parts)]), strict=True):
-        work.write(positions.apply_decision(stances or Stances(id=name), part))
+        known = stances or Stances(id=name)
+        ended = _ended(work, positions.unsure(known, part)) if late else frozenset()
+        work.write(positions.apply_decision(known, part, ended))
+
+
+def _ended(work: Work, intents: tuple[str, ...]) -> frozenset[str]:
+    """Those that are at their end: who hears of a decision days after it may have forgotten what came of it."""
+    orders = work.read_all([*map(Order.key, intents)]) if intents else []
+    return frozenset(order.id for order in orders if order is not None and order.state.terminal)
 
 
 def follow_execution(reported: ExecutionReported, work: Work) -> None:

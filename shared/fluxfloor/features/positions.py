@@ -45,11 +45,20 @@ def mean_edge(holding: Holding | None) -> Decimal | None:
 # --- decisions ---------------------------------------------------------------------------------------------------
 
 
-def apply_decision(stances: Stances, decision: Decision) -> Stances:
-    """A refused signal is at its end; an accepted one is on its way until its order ends."""
+def unsure(stances: Stances, decision: Decision) -> tuple[str, ...]:
+    """Orders of the decision of which nothing is known, where those that have ended may have been forgotten."""
+    holding = stances.holdings.get(holding_key(decision.portfolio_id, decision.strategy_id), Holding())
+    full = sum(order.ended for order in holding.orders.values()) >= KEPT_ORDERS
+    return tuple(intent for intent in decision.intent_ids if full and intent not in holding.orders)
+
+
+def apply_decision(stances: Stances, decision: Decision, ended: frozenset[str] = frozenset()) -> Stances:
+    """A refused signal is at its end; an accepted one is on its way until its order ends. `ended`: orders that have,
+    though nothing of it is remembered here."""
     key = holding_key(decision.portfolio_id, decision.strategy_id)
     holding = stances.holdings.get(key, Holding())
-    left = tuple(intent for intent in decision.intent_ids if not holding.orders.get(intent, SeenOrder()).ended)
+    over = {name for name, order in holding.orders.items() if order.ended} | ended
+    left = tuple(intent for intent in decision.intent_ids if intent not in over)
     if decision.verdict is Verdict.REFUSED or not left:
         pending = _without(holding.pending, decision.signal_id)
     else:

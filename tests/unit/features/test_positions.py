@@ -12,7 +12,7 @@ from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose, Side
 from fluxfloor.contracts.state import Holding, SeenOrder, Stances
 from fluxfloor.features import apply_decision, apply_report, holding_key, mean_edge
-from fluxfloor.features.positions import KEPT_ORDERS, split_key
+from fluxfloor.features.positions import KEPT_ORDERS, split_key, unsure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -179,6 +179,19 @@ def test_a_refusal_ends_its_own_signal_only() -> None:
 def test_a_decision_that_comes_after_the_end_of_its_order_leaves_nobody_waiting(state: OrderState) -> None:
     stances = apply_report(EMPTY, report(ENTRY, state), BTC)
     assert apply_decision(stances, decision(ENTRY)) is stances
+
+
+def test_a_decision_that_comes_after_its_order_was_forgotten_has_it_looked_up() -> None:
+    """Only so many orders that have ended are remembered; a decision may come days after its own."""
+    others = [intent(f"o{n}") for n in range(KEPT_ORDERS)]
+    stances = EMPTY
+    assert unsure(stances, decision(ENTRY)) == ()
+    for order in (ENTRY, *others):
+        stances = apply_report(stances, report(order, OrderState.FILLED), BTC)
+    assert unsure(stances, decision(others[-1])) == ()
+    assert unsure(stances, decision(ENTRY)) == (ENTRY.intent_id,)
+    assert apply_decision(stances, decision(ENTRY)).holdings[KEY].pending
+    assert apply_decision(stances, decision(ENTRY), frozenset({ENTRY.intent_id})) is stances
 
 
 # --- edges -------------------------------------------------------------------------------------------------------
