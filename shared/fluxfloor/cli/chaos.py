@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,6 +102,7 @@ def _shrunk(broken: dict[str, Any], out: Path | None, as_json: bool) -> dict[str
     """With the shortest history that was found, and what plays it again."""
     from fluxfloor.local.chaos import shrinking
 
+    logging.disable(logging.CRITICAL)  # hundreds of plays, each with all that the stages have to say
     found = shrinking.shrink(broken["seed"])
     lines = found.result.history
     if not as_json:
