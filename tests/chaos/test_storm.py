@@ -17,7 +17,7 @@ from fluxfloor.local.floor import Floor
 
 from tests.support.storms import canonical_flow, journal, play, played, violations
 
-SEEDS = range(20)
+SEEDS = range(6)  # a full run plays a thousand beside the tests
 SLICES = 8
 WINDOWED = {"joint_window_takes": "all"}
 
@@ -35,7 +35,7 @@ def test_what_once_broke_something_holds(seed: int) -> None:
     assert violations(Play(seed)) == []
 
 
-@pytest.mark.parametrize("seed", range(100, 108))
+@pytest.mark.parametrize("seed", range(100, 104))
 def test_after_any_storm_no_entry_is_lost_in_a_window(seed: int) -> None:
     """All entries wait, and are decided together whatever becomes of their timer."""
     assert violations(Play(seed, limits=WINDOWED)) == []

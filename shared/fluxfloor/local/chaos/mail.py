@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.local.floor import Due, Floor
@@ -14,22 +15,36 @@ MOST_DOUBLINGS = 25
 MOST_COPIES = 4  # a message is delivered no more than so many times after it was handled
 
 
+class Box:
+    """The bus, or the timers. `due` are the deliveries that it has, `next_ms` is when it will have more."""
+
+    def __init__(self, look: Callable[[], list[Due]], ahead: Callable[[], int | None]) -> None:
+        self._look, self._ahead = look, ahead
+        self.due: list[Due] = []
+        self.next_ms: int | None = None
+        self.fresh = False
+
+    def look(self, now_ms: int) -> bool:
+        """False where it can have nothing new."""
+        if self.fresh and (self.next_ms is None or now_ms < self.next_ms):
+            return False
+        self.due, self.next_ms, self.fresh = self._look(), self._ahead(), True
+        return True
+
+
 class Mail:
     """`away` are deliveries that somebody holds back, until when."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        timers, bus = floor.timers, floor.bus
+        self.timers = Box(lambda: [Due(it.stage, what, it) for it, what in timers.due(LOOKED_AT)], timers.next_due_ms)
+        self.messages = Box(lambda: [Due(it.stage, it.delivery, it) for it in bus.due(LOOKED_AT)], bus.next_due_ms)
         self._due: list[Due] = []
-        self._next_ms: int | None = None
-        self._fresh = False
         self._away: dict[object, int] = {}
         self._late: dict[object, int] = {}
         self._came: Counter[tuple[str, str, str]] = Counter()
         self._copies: dict[object, int] = {}
-
-    def stir(self) -> None:
-        """Something was published, set or settled."""
-        self._fresh = False
 
     def waiting(self) -> list[Due]:
         now_ms = self._look_if_new()
@@ -40,17 +55,16 @@ class Mail:
 
     def _look_if_new(self) -> int:
         now_ms = self._floor.clock.now_ms()
-        if not self._fresh or (self._next_ms is not None and now_ms >= self._next_ms):
-            self._due = self._floor.due(LOOKED_AT)
-            self._next_ms = self._floor.next_due_ms()
-            self._fresh = True
+        if self.timers.look(now_ms) | self.messages.look(now_ms):
+            self._due = [*self.timers.due, *self.messages.due]
         return now_ms
 
     def next_ms(self) -> int | None:
         """When there will be more than now; None if nothing is on its way."""
         now_ms = self._look_if_new()
         times = [at_ms for at_ms in (*self._away.values(), *self._late.values()) if at_ms > now_ms]
-        return min([*times, *([self._next_ms] if self._next_ms is not None else [])], default=None)
+        times += [box.next_ms for box in (self.timers, self.messages) if box.next_ms is not None]
+        return min(times, default=None)
 
     def away(self) -> bool:
         """Is anything held back still?"""
@@ -75,7 +89,7 @@ class Mail:
         return True
 
     def settle(self, due: Due, outcome: Outcome) -> None:
-        self._fresh = False
+        (self.timers if isinstance(due.source, Timer) else self.messages).fresh = False
         self._floor.settle(due, outcome)
 
     def copy(self, due: Due) -> bool:

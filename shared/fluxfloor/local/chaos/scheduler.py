@@ -87,28 +87,32 @@ class Simulation:
         )  # fmt: skip
         self.mail = Mail(self.floor)
         self.senders = Senders(self.floor, self.faults, self.later, self.start, play.twice, self.out)
-        self.people = people.People(self.floor, self._plain, self.witness, self._stir)
         self.active: list[Active] = []
         self.inputs: list[tuple[int, int, Callable[[], None]]] = []
         self.handled = self.actions = self.boundaries = self._order = 0
-        self.people = people.People(self.floor, self._plain, self.witness, self._stir)
+        self.people = people.People(self.floor, self._plain, self.witness, self._published)
         self._to_pass = self._next_tick_ms = self._quarter = 0
         self._idle_ms, self._taken = MINUTE_MS, 0
         self._told: deque[tuple[int, str, str, Any]] = deque(maxlen=HISTORY)
 
     def _gated(self, ports: Ports) -> Ports:
-        stir = lambda: self.mail.stir()  # noqa: E731
+        def published() -> None:
+            self.mail.messages.fresh = False
+
+        def set_() -> None:
+            self.mail.timers.fresh = False
+
         self.exchange = (
             venues.simulated(ports, self.witness, self.venue, self.faults, self.scenario.bars)
             if "like" in self.venue
             else venues.paper(ports, self.witness, self.venue)
         )
-        self._plain, self._stir = ports, stir
+        self._plain, self._published = ports, published
         network = venues.through_the_network(self.exchange, ports, self.faults, self.witness, lambda: self.out("venue"))
         return replace(
             ports, store=GatedStore(ports.store, self.faults, self.witness), venue=network,
-            bus=GatedBus(StirringBus(ports.bus, stir), self.faults, lambda: self.out("bus")),
-            timers=GatedTimers(ports.timers, self.faults, stir),
+            bus=GatedBus(StirringBus(ports.bus, published), self.faults, lambda: self.out("bus")),
+            timers=GatedTimers(ports.timers, self.faults, set_),
         )  # fmt: skip
 
     def out(self, what: str) -> bool:
