@@ -1,6 +1,7 @@
-"""Writes what the outside may rely on: the JSON Schema of every event version, and the API's OpenAPI description.
+"""Writes what the outside may rely on: the JSON Schema of every event version and of the settings' file, and the API's
+OpenAPI description.
 
-    python -m schemas.generate          writes schemas/events/*.json and schemas/openapi.json
+    python -m schemas.generate          writes schemas/events/*.json, schemas/settings.json and schemas/openapi.json
     python -m schemas.generate --check  says which of them are not current, and fails if one is not
 
 `schemas/examples` is not written here: it holds messages as they once went over the wire, and every reader must go on
@@ -15,23 +16,31 @@ from pathlib import Path
 from typing import Any
 
 from fluxfloor.contracts.events import EVENTS
+from fluxfloor.runtime.settings import Settings
 
 from functions.api.table import described
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE / "examples"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def files() -> dict[Path, str]:
     """Every generated file with what it should hold."""
     made = {HERE / "events" / f"{name}.json": _text(_schema(name)) for name in EVENTS}
+    made[HERE / "settings.json"] = _text(settings())
     made[HERE / "openapi.json"] = _text(described())
     return made
 
 
+def settings() -> dict[str, Any]:
+    """Of a settings file: an editor that knows TOML by its schema names the keys, the defaults and the bounds."""
+    return {"$schema": DRAFT, **Settings.model_json_schema(), "title": "floor.toml"}
+
+
 def _schema(name: str) -> dict[str, Any]:
     schema = EVENTS[name].model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": name}
+    return {"$schema": DRAFT, **schema, "title": name}
 
 
 def _text(value: Any) -> str:
