@@ -1,0 +1,81 @@
+"""What protects a position, and what an exit may take: every case of it, and the edges of its times."""
+
+from __future__ import annotations
+
+import pytest
+from fluxfloor.contracts.execution import Order, Slot
+from fluxfloor.contracts.orders import OrderState, Side
+from fluxfloor.execution.slots import RESIZE_MS, UNPROTECTED_MS, Guard, closable, needs, unprotected
+
+from tests.support.desk import AT_MS, intent
+
+LONG = {"lots": 10, "stop_ticks": 400}
+KEPT = {**LONG, "guard": "g", "guard_lots": 10, "guard_ticks": 400}
+
+
+def slot(**what: object) -> Slot:
+    return Slot(id="paper-main|trend|kraken:BTC/USDT", **what)
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        ({}, Guard.NOTHING),
+        ({"leaving": {"out": 10}}, Guard.NOTHING),
+        ({"guard": "g"}, Guard.REPLACE),  # nothing is left to protect
+        ({"guard": "g", "leaving": {"out": 10}}, Guard.REPLACE),
+        ({**KEPT, "leaving": {"out": 10}}, Guard.NOTHING),  # the exit takes it away itself
+        (LONG, Guard.PLACE),
+        ({**LONG, "stop_ticks": None}, Guard.NOTHING),  # nobody knows where
+        ({**LONG, "again_ms": AT_MS + 1}, Guard.NOTHING),  # turned away
+        ({**LONG, "again_ms": AT_MS}, Guard.PLACE),
+        (KEPT, Guard.NOTHING),
+        ({**KEPT, "lots": -10}, Guard.NOTHING),
+        ({**KEPT, "lots": 11}, Guard.REPLACE),
+        ({**KEPT, "stop_ticks": 401}, Guard.REPLACE),
+        ({**KEPT, "lots": 11, "changed_ms": AT_MS - RESIZE_MS}, Guard.REPLACE),
+        ({**KEPT, "lots": 11, "changed_ms": AT_MS - RESIZE_MS + 1}, Guard.NOTHING),  # fills may still come
+    ],
+)
+def test_what_its_protective_order_needs(held: dict[str, object], wanted: Guard) -> None:
+    assert needs(slot(**held), AT_MS) is wanted
+
+
+BARE = {**LONG, "bare_ms": AT_MS - UNPROTECTED_MS}
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (BARE, True),
+        ({**BARE, "bare_ms": AT_MS - UNPROTECTED_MS + 1}, False),
+        ({**BARE, "bare_ms": 0}, False),
+        ({**BARE, "lots": 0}, False),
+        ({**BARE, "leaving": {"out": 10}}, False),
+        ({**BARE, "alarmed": True}, False),
+    ],
+)
+def test_who_is_told_that_nothing_protects_it(held: dict[str, object], told: bool) -> None:
+    assert unprotected(slot(**held), AT_MS) is told
+
+
+@pytest.mark.parametrize(
+    ("lots", "leaving", "most"),
+    [
+        (10, {"out": 10}, 10),
+        (10, {"first": 4, "out": 10}, 6),
+        (10, {"out": 10, "later": 4}, 10),
+        (10, {"first": 12, "out": 10}, 0),
+        (10, {"first": 4}, 6),
+        (0, {"out": 10}, 0),
+        (-10, {"out": 10}, 0),  # it would add to a short
+    ],
+)
+def test_an_exit_takes_no_more_than_is_held_and_not_promised_to_those_before_it(
+    lots: int, leaving: dict[str, int], most: int
+) -> None:
+    out = Order(
+        id="out", intent=intent("out", Side.SELL), state=OrderState.REQUESTED, client_order_id="c", accepted_ms=AT_MS,
+        updated_ms=AT_MS,
+    )  # fmt: skip
+    assert closable(slot(lots=lots, leaving=leaving), out) == most
