@@ -22,6 +22,7 @@ from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import InvariantBroken
+from fluxfloor.execution.plans import AMEND
 from fluxfloor.ports import VenueOrder
 
 LEASE_MS = 30_000  # longer than any placement call may take
@@ -234,11 +235,13 @@ def _with_fills(order: Order, new: tuple[Fill, ...], rules: Instrument) -> Order
 def _seen_state(order: Order, seen: VenueOrder, rules: Instrument) -> tuple[OrderState, OrderState | None]:
     """The intent's state, and the end that its placement has come to without being the intent's.
 
-    Filled is what the fills add up to: a venue that calls it so before it shows them all is asked again.
+    Filled is what the fills add up to: a venue that calls it so before it shows them all is asked again. A placement
+    from before its intent was amended to less may have filled more than is wanted, and live on: its end is awaited.
     """
     if order.state.terminal:
         return order.state, None
-    if sum((fill.quantity for fill in order.fills.values()), ZERO) >= rules.quantity(order.wanted_lots):
+    enough = sum((fill.quantity for fill in order.fills.values()), ZERO) >= rules.quantity(order.wanted_lots)
+    if enough and (order.cancelling != AMEND or _whole(order, seen, rules)):
         return OrderState.FILLED, None
     partly = OrderState.PARTIALLY_FILLED if order.fills else OrderState.OPEN
     state = partly if order.state.may_become(partly) else order.state

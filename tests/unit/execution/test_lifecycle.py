@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fluxfloor.contracts.execution import Order, Terms
+from fluxfloor.contracts.execution import Amended, Order, Terms
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
+from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.errors import InvariantBroken
 from fluxfloor.execution import lifecycle
 from fluxfloor.execution.missing import MIN_LOOKUPS, Next, next_of_missing, settled_ms
 from fluxfloor.execution.placement import placement_of
+from fluxfloor.execution.plans import AMEND
 from fluxfloor.ports import VenueOrder
 
 from functions.execution.recording import settled
@@ -52,6 +54,18 @@ def test_the_usual_life():
 def test_filled_may_be_the_first_that_is_seen():
     done = observe(sent(), S.FILLED, fill("a", 10, 50_010))
     assert (done.report.state, done.report.average_price) == (S.FILLED, 50_010)
+
+
+def test_what_was_amended_to_less_than_has_filled_by_then_is_filled_once_its_placement_has_ended():
+    """The rest of it lives at the venue until the cancel is seen there."""
+    asked = sent().model_copy(update={"amended": Amended(lots=3), "terms": Terms(lots=10, order_type=OrderType.MARKET)})
+    leaving = lifecycle.take_back(asked, AMEND, AT_MS)
+    part = observe(leaving, S.OPEN, fill("a", 5))
+    assert (part.order.state, part.order.open, part.order.left) == (S.PARTIALLY_FILLED, True, 0)
+    more = observe(part.order, S.PARTIALLY_FILLED, fill("a", 5), fill("b", 1))
+    assert more.order.state is S.PARTIALLY_FILLED
+    done = observe(more.order, S.CANCELLED, fill("a", 5), fill("b", 1))
+    assert (done.report.state, done.order.filled_lots, done.order.open) == (S.FILLED, 6, False)
 
 
 def test_nothing_new_is_nothing_to_say():
