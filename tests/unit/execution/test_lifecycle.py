@@ -68,6 +68,12 @@ def test_what_was_amended_to_less_than_has_filled_by_then_is_filled_once_its_pla
     assert (done.report.state, done.order.filled_lots, done.order.open) == (S.FILLED, 6, False)
 
 
+def test_a_venues_own_id_is_kept_where_a_later_answer_leaves_it_out():
+    opened = observe(sent(), S.OPEN).order
+    later = replace(seen(S.OPEN, fill("a", 4)), venue_order_id=None)
+    assert lifecycle.observe(opened, later, BTC, AT_MS + 200).order.venue_order_id == "V-1"
+
+
 def test_nothing_new_is_nothing_to_say():
     opened = observe(sent(), S.OPEN).order
     assert observe(opened, S.OPEN).report is None

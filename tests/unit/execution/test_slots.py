@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from fluxfloor.contracts.execution import Order, Slot
+from fluxfloor.contracts.instruments import Quote
 from fluxfloor.contracts.orders import OrderState, Side
-from fluxfloor.execution.slots import RESIZE_MS, UNPROTECTED_MS, Guard, closable, needs, unprotected
+from fluxfloor.execution.slots import RESIZE_MS, UNPROTECTED_MS, Guard, closable, needs, trailed, unprotected
 
-from tests.support.desk import AT_MS, intent
+from tests.support.desk import AT_MS, BTC, intent
 
 LONG = {"lots": 10, "stop_ticks": 400}
 KEPT = {**LONG, "guard": "g", "guard_lots": 10, "guard_ticks": 400}
@@ -79,3 +82,26 @@ def test_an_exit_takes_no_more_than_is_held_and_not_promised_to_those_before_it(
         updated_ms=AT_MS,
     )  # fmt: skip
     assert closable(slot(lots=lots, leaving=leaving), out) == most
+
+
+@pytest.mark.parametrize(
+    ("lots", "price", "best", "known", "stop"),
+    [
+        (10, 50_000, None, 494_500, 495_000),  # a step is a thousandth of the price: 500 ticks
+        (10, 50_000, None, 494_501, 494_501),
+        (10, 49_000, 500_000, 494_500, 495_000),  # behind the best price, not behind the present one
+        (10, 49_000, 500_000, 495_000, 495_000),  # never back
+        (10, 50_000, None, None, 495_000),
+        (-10, 50_000, None, 505_500, 505_000),
+        (-10, 50_000, None, 505_499, 505_499),
+        (-10, 51_000, 500_000, 505_510, 505_000),
+        (0, 50_000, None, 494_500, 494_500),
+    ],
+)
+def test_a_stop_trails_by_whole_steps_and_never_back(
+    lots: int, price: int, best: int | None, known: int | None, stop: int
+) -> None:
+    quote = Quote(instrument_id=BTC.instrument_id, bid=Decimal(price), ask=Decimal(price), ts_event_ms=AT_MS)
+    entry = intent(lots=10, trail_ticks=5_000)
+    held = slot(lots=lots, entry=entry, stop_ticks=known, best_ticks=best)
+    assert trailed(held, BTC, quote).stop_ticks == stop
