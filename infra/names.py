@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fluxfloor.topology import subscription_name
+from fluxfloor.topology import dead_letters_name, subscription_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def subscription(stage: str, topic: str) -> str:
 
 def dead_letters(stage: str) -> str:
     """Of the topic, and of the subscription that keeps what falls into it."""
-    return checked("topic", f"dead-letters--{stage}")
+    return checked("topic", dead_letters_name(stage))
 
 
 def job(stage: str, name: str) -> str:

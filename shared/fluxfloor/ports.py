@@ -123,6 +123,31 @@ class Bus(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that its bus has given up. `delivery` says which subscription of `stage` it was for and how often it
+    was tried (0: not known); `stays` why it can't be put back, or was not."""
+
+    stage: str
+    delivery: Delivery
+    ordering_key: str
+    published_ms: int
+    stays: str = ""
+
+
+class DeadLetters(Protocol):
+    """Of each of the stages the first `most`, in the order of their publication."""
+
+    def dead(self, stages: Sequence[str], most: int) -> list[DeadLetter]:
+        """Looks, and leaves all as it is."""
+        ...
+
+    def put_back(self, stages: Sequence[str], most: int) -> list[DeadLetter]:
+        """Has them delivered again, from their first attempt on, in the order of publication per key. Gives all that
+        it saw; one is gone from the dead letters only where nothing says that it stays."""
+        ...
+
+
 class Timers(Protocol):
     def set(self, timers: Sequence[Timer]) -> None:
         """Delivers `timers.fired` to each timer's stage at its time, at least once. An id set before stays as is."""

@@ -419,12 +419,19 @@ QUERIES: tuple[QueryShape, ...] = (
 
 EXPIRES: dict[str, str] = {"journal": "expires_at", "quarantine": "expires_at"}
 """Collections with a time-to-live field."""
+CLAIM_DAYS = 30
+"""A step, and the claim in it, is remembered this long."""
 
 FLOOR_DATABASES = ("edge", "mode")
 
 
 def subscription_name(stage: str, topic: str) -> str:
     return f"{stage}--{topic}"
+
+
+def dead_letters_name(stage: str) -> str:
+    """Of the topic, and of the subscription that keeps what falls into it."""
+    return f"dead-letters--{stage}"
 
 
 def subscribers(topic: str) -> tuple[str, ...]:

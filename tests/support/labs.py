@@ -12,17 +12,13 @@ from typing import Protocol
 from fluxfloor.adapters.embedded.bus import EmbeddedBus, Route
 from fluxfloor.adapters.embedded.timers import EmbeddedTimers
 from fluxfloor.adapters.google.bus import PubSubBus, publisher_client
+from fluxfloor.adapters.google.dead_letters import PubSubDeadLetters
 from fluxfloor.adapters.google.timers import CloudTasksTimers
 from fluxfloor.local.cloud_tasks import CloudTasksServer
-from fluxfloor.local.provision import (
-    dead_letters,
-    provision_subscriptions,
-    provision_topics,
-    subscriber_client,
-)
-from fluxfloor.ports import Bus, Delivery, Secrets, Timers
+from fluxfloor.local.provision import provision_subscriptions, provision_topics, subscriber_client
+from fluxfloor.ports import Bus, DeadLetters, Delivery, Secrets, Timers
 from fluxfloor.runtime.clock import VirtualClock
-from fluxfloor.topology import Subscription, subscription_name
+from fluxfloor.topology import Subscription, dead_letters_name, subscription_name
 
 from tests.support.receiver import Receiver
 
@@ -62,6 +58,9 @@ class Lab(Protocol):
 
 class BusLab(Lab, Protocol):
     bus: Bus
+
+    @property
+    def letters(self) -> DeadLetters: ...
 
     def start(self, *subscriptions: tuple[str, Subscription]) -> None: ...
 
@@ -117,6 +116,10 @@ class EmbeddedBusLab(_Pumped):
 
     def start(self, *subscriptions: tuple[str, Subscription]) -> None:
         self.bus = EmbeddedBus(self._path, self.clock, [_route(stage, wanted) for stage, wanted in subscriptions])
+
+    @property
+    def letters(self) -> DeadLetters:
+        return self.bus
 
     def pump(self) -> bool:
         found = self.bus.due()
@@ -176,28 +179,29 @@ class _Pushed:
 class PubSubLab(_Pushed):
     def __init__(self, project: str) -> None:
         super().__init__()
-        self._project = project
+        self.project = project
         self._publisher = publisher_client()
         self._subscriptions: list[tuple[str, str]] = []
         self.bus = PubSubBus(self._publisher, project)
+        self.letters = PubSubDeadLetters(subscriber_client(), self.bus, project, VirtualClock(START_MS))
 
     def start(self, *subscriptions: tuple[str, Subscription]) -> None:
-        provision_topics(self._project, {wanted.topic for _, wanted in subscriptions})
+        provision_topics(self.project, {wanted.topic for _, wanted in subscriptions})
         for stage, wanted in subscriptions:
-            provision_subscriptions(self._project, stage, [wanted], self.receiver.url(stage))
+            provision_subscriptions(self.project, stage, [wanted], self.receiver.url(stage))
             self._subscriptions.append((stage, wanted.topic))
 
     def dead_letters(self) -> int:
-        return sum(self._pull(dead_letters(stage)) for stage in {stage for stage, _ in self._subscriptions})
+        return sum(self._pull(dead_letters_name(stage)) for stage in {stage for stage, _ in self._subscriptions})
 
     def _pull(self, subscription: str) -> int:
-        path = f"projects/{self._project}/subscriptions/{subscription}"
+        path = f"projects/{self.project}/subscriptions/{subscription}"
         return len(subscriber_client().pull(subscription=path, max_messages=100, timeout=10).received_messages)
 
     def close(self) -> None:
         subscriber = subscriber_client()
         for stage, topic in self._subscriptions:  # or the emulator goes on pushing at a closed port
-            name = f"projects/{self._project}/subscriptions/{subscription_name(stage, topic)}"
+            name = f"projects/{self.project}/subscriptions/{subscription_name(stage, topic)}"
             subscriber.delete_subscription(subscription=name)
         self._publisher.transport.close()
         self.receiver.close()

@@ -23,6 +23,7 @@ from fluxfloor.local.chaos import invariants
 from fluxfloor.local.chaos.invariants import AT_NO_VENUE
 from fluxfloor.local.floor import load_stage
 from fluxfloor.runtime.clock import SystemClock
+from fluxfloor.topology import dead_letters_name
 from fluxfloor.venuesim.kraken.names import an_id
 from google.pubsub_v1.types import PullRequest
 
@@ -207,7 +208,7 @@ def dead_letters(stage: str) -> int:
     """How many lie there; they are left where they are."""
     if not load_stage(stage).spec.consumes:
         return 0
-    name = f"projects/{processes.PROJECT}/subscriptions/{provision.dead_letters(stage)}"
+    name = f"projects/{processes.PROJECT}/subscriptions/{dead_letters_name(stage)}"
     request = PullRequest(subscription=name, max_messages=100, return_immediately=True)
     return len(provision.subscriber_client().pull(request, timeout=10).received_messages)
 

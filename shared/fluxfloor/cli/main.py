@@ -11,6 +11,7 @@ from fluxfloor.cli import (
     cerebro,
     chaos,
     data,
+    dead_letters,
     demo,
     emulators,
     hypotheses,
@@ -38,6 +39,7 @@ app.command("topology")(inspect.topology)
 app.command("venues")(inspect.venues)
 app.command("why")(inspect.why)
 app.command("cost")(inspect.cost)
+app.command("dead-letters")(dead_letters.dead_letters)
 app.command("hypotheses")(hypotheses.hypotheses)
 app.add_typer(data.app, name="data")
 app.add_typer(cerebro.app, name="cerebro")

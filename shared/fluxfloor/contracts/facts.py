@@ -113,6 +113,16 @@ def decode(data: bytes, attributes: dict[str, str]) -> Fact:
     )
 
 
+def decode_whole(data: bytes, attributes: dict[str, str]) -> Fact:
+    """As `decode`, for who will send it again: a field that this version doesn't know would be lost, and is Poison."""
+    fact = decode(data, attributes)
+    try:
+        type(fact.event).model_validate_json(data)
+    except ValidationError as problem:
+        raise Poison(f"a {fact.type} of another version: {problem}") from problem
+    return fact
+
+
 def _event(name: str) -> type[Event]:
     try:
         return EVENTS[name]

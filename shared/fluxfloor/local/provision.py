@@ -10,12 +10,10 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-import grpc
 from google.api_core import exceptions as google
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.subscriber import SubscriberClient
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import (
     DeadLetterPolicy,
     ExpirationPolicy,
@@ -26,9 +24,10 @@ from google.pubsub_v1.types import (
 )
 from google.pubsub_v1.types import Subscription as PushSubscription
 
+from fluxfloor.adapters.google import dead_letters
 from fluxfloor.adapters.google.bus import EMULATOR_VARIABLE, publisher_client
 from fluxfloor.errors import Misconfigured
-from fluxfloor.topology import INTERNAL_PATH, STAGES, TOPICS, Subscription, subscription_name
+from fluxfloor.topology import INTERNAL_PATH, STAGES, TOPICS, Subscription, dead_letters_name, subscription_name
 
 MIN_ATTEMPTS, MAX_ATTEMPTS = 5, 100  # what Pub/Sub takes
 
@@ -49,18 +48,13 @@ def provision_topics(project: str, names: Iterable[str]) -> None:
 def provision_subscriptions(project: str, stage: str, wanted: Iterable[Subscription], url: str) -> None:
     """The stage's push subscriptions, and the topic of its dead letters with a subscription that keeps them: a topic
     nobody subscribes to forgets what it is sent. `url` is where the stage answers."""
-    subscriber, dead = subscriber_client(), dead_letters(stage)
+    subscriber, dead = subscriber_client(), dead_letters_name(stage)
     subscriptions = [push_subscription(project, stage, subscription, url) for subscription in wanted]
     if subscriptions:
         provision_topics(project, [dead])
         subscriptions.append(PushSubscription(name=_subscription(project, dead), topic=_topic(project, dead)))
     for subscription in subscriptions:
         _make_subscription(subscriber, subscription)
-
-
-def dead_letters(stage: str) -> str:
-    """The name of its topic, and of the subscription that keeps what falls into it."""
-    return f"dead-letters--{stage}"
 
 
 def push_subscription(project: str, stage: str, subscription: Subscription, url: str) -> PushSubscription:
@@ -76,7 +70,7 @@ def push_subscription(project: str, stage: str, subscription: Subscription, url:
             maximum_backoff=timedelta(seconds=subscription.max_backoff_s),
         ),
         dead_letter_policy=DeadLetterPolicy(
-            dead_letter_topic=_topic(project, dead_letters(stage)),
+            dead_letter_topic=_topic(project, dead_letters_name(stage)),
             max_delivery_attempts=min(max(subscription.max_attempts, MIN_ATTEMPTS), MAX_ATTEMPTS),
         ),
         expiration_policy=ExpirationPolicy(),  # never
@@ -84,13 +78,12 @@ def push_subscription(project: str, stage: str, subscription: Subscription, url:
 
 
 def subscriber_client() -> SubscriberClient:
-    """For the emulator only: in the cloud nothing of the floor makes or reads subscriptions."""
-    host = os.environ.get(EMULATOR_VARIABLE)
-    if not host:
+    """For the emulator only: in the cloud nothing of the floor makes subscriptions."""
+    if not os.environ.get(EMULATOR_VARIABLE):
         raise Misconfigured(
             f"{EMULATOR_VARIABLE} is not set: provisioning here is for the emulator, Pulumi does the cloud"
         )
-    return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(host)))
+    return dead_letters.subscriber_client()
 
 
 def _make_topic(publisher: PublisherClient, project: str, name: str) -> None:

@@ -15,10 +15,10 @@ from fluxfloor.adapters.google.timers import CloudTasksTimers
 from fluxfloor.contracts.journal import Timer
 from fluxfloor.errors import CommitUnknown, Misconfigured, Poison, RetryLater
 from fluxfloor.local.cloud_tasks import CloudTasksServer
-from fluxfloor.local.provision import dead_letters, provision, subscriber_client
+from fluxfloor.local.provision import provision, subscriber_client
 from fluxfloor.local.secret_manager import SecretManagerServer
 from fluxfloor.ports import Commit, Ref
-from fluxfloor.topology import STAGES, TOPICS, Subscription
+from fluxfloor.topology import STAGES, TOPICS, Subscription, dead_letters_name
 from google.cloud import firestore
 
 from tests.support.facts import risk, update
@@ -89,7 +89,7 @@ def test_the_whole_topology_is_provisioned_and_moves_when_done_again(emulators: 
         found.name.rsplit("/", 1)[1]: found for found in subscriber.list_subscriptions(project=f"projects/{project}")
     }
     expected = {f"{stage.name}--{topic}" for stage in STAGES.values() for topic in stage.topics}
-    kept = {dead_letters(stage.name) for stage in STAGES.values() if stage.consumes}
+    kept = {dead_letters_name(stage.name) for stage in STAGES.values() if stage.consumes}
     assert made.keys() == expected | kept
     ordered = made["cerebro--accounts.updated"]
     assert ordered.enable_message_ordering

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
 import orjson
 
 from fluxfloor.adapters.embedded.sqlite import Database, Durability, repeatable
-from fluxfloor.contracts.facts import Fact
-from fluxfloor.ports import Clock, Delivery
+from fluxfloor.contracts.facts import Fact, decode
+from fluxfloor.errors import Poison
+from fluxfloor.ports import Clock, DeadLetter, Delivery
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -38,7 +40,12 @@ WHERE d.due_ms <= ? AND {_DELIVERABLE}
 ORDER BY d.due_ms, d.id LIMIT ?
 """
 _NEXT = f"SELECT d.due_ms FROM deliveries d WHERE d.due_ms > ? AND {_DELIVERABLE} ORDER BY d.due_ms LIMIT 1"
-
+_DEAD = """
+SELECT d.id, d.stage, d.topic, d.attempt, d.ordering, d.published_ms, m.data, m.attributes, m.id FROM deliveries d
+JOIN messages m ON m.id = d.message
+WHERE d.dead = 1 AND d.stage = ?
+ORDER BY d.id LIMIT ?
+"""
 
 SWEEP_ACKS = 500  # messages that nobody waits for any more are removed this often
 
@@ -133,6 +140,27 @@ class EmbeddedBus:
     def dead_letters(self) -> int:
         return int(self._database.connection.execute("SELECT COUNT(*) FROM deliveries WHERE dead = 1").fetchone()[0])
 
+    def dead(self, stages: Sequence[str], most: int) -> list[DeadLetter]:
+        with repeatable("looking at dead letters"):
+            return [letter for _, letter in self._dead(self._database.connection, stages, most)]
+
+    def put_back(self, stages: Sequence[str], most: int) -> list[DeadLetter]:
+        """Each is due now, for the stage that had given it up; its id keeps its place in its key. What that stage could
+        only quarantine stays where it is."""
+        now_ms = self._clock.now_ms()
+        with repeatable("putting dead letters back"), self._database.transaction() as connection:
+            found = self._dead(connection, stages, most)
+            connection.executemany(
+                "UPDATE deliveries SET dead = 0, attempt = 0, due_ms = ? WHERE id = ?",
+                [(now_ms, id) for id, letter in found if not letter.stays],
+            )
+        return [letter for _, letter in found]
+
+    @staticmethod
+    def _dead(connection: Connection, stages: Sequence[str], most: int) -> list[tuple[int, DeadLetter]]:
+        rows = [row for stage in stages for row in connection.execute(_DEAD, (stage, most))]
+        return [(row[0], _dead_letter(*row[1:])) for row in sorted(rows, key=lambda row: int(row[0]))]
+
     def copy_to(self, other: EmbeddedBus) -> None:
         self._database.copy_to(other._database)
 
@@ -145,6 +173,21 @@ def _pending(
 ) -> Pending:
     delivery = Delivery(f"{stage}--{topic}", data, orjson.loads(attributes), str(message), attempt + 1)
     return Pending(id, stage, topic, due_ms, delivery)
+
+
+def _dead_letter(
+    stage: str, topic: str, attempt: int, ordering: str, published_ms: int, data: bytes, attributes: bytes, message: int
+) -> DeadLetter:
+    delivery = Delivery(f"{stage}--{topic}", data, orjson.loads(attributes), str(message), attempt)
+    return DeadLetter(stage, delivery, ordering, published_ms, _unreadable(delivery))
+
+
+def _unreadable(delivery: Delivery) -> str:
+    try:
+        decode(delivery.data, delivery.attributes)
+    except Poison as problem:
+        return str(problem)
+    return ""
 
 
 def _wants(route: Route, attributes: Mapping[str, str]) -> bool:

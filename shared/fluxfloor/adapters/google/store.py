@@ -34,7 +34,7 @@ from fluxfloor.adapters.google.values import (
 )
 from fluxfloor.errors import Misconfigured
 from fluxfloor.ports import Commit, Data, Operator, Query, Ref, Snapshot, Store
-from fluxfloor.topology import EXPIRES
+from fluxfloor.topology import CLAIM_DAYS, EXPIRES
 
 RawWrite: Any = _write.Write.pb()
 RawCommit: Any = _messages.CommitRequest.pb()
@@ -60,7 +60,7 @@ class FirestoreStore(Store):
     def __init__(
         self,
         client_by_database: Mapping[str, Client],
-        keep_days: int = 30,
+        keep_days: int = CLAIM_DAYS,
         timeout_s: float = TIMEOUT_S,
         now_s: Callable[[], float] = time.time,
     ) -> None:
