@@ -20,7 +20,9 @@ _SUBSCRIPTION = 'resource.type = "pubsub_subscription" AND metric.type = "pubsub
 
 DEAD_LETTERS_TOLD = (
     "A message was given up after all its attempts. Its subscription `dead-letters--<stage>` keeps it for 31 days; "
-    "the attribute CloudPubSubDeadLetterSourceSubscription says where it came from."
+    "the attribute CloudPubSubDeadLetterSourceSubscription says where it came from. "
+    "`fluxfloor dead-letters --project P` lists what lies there; once the stage can handle it, the same with "
+    "`--put-back` has it delivered again."
 )
 UNACKED_TOLD = f"The oldest message of some subscription has waited more than {UNACKED_S} s for its stage."
 FAILING_TOLD = f"More than {FAILURES} requests in five minutes were answered with 5xx."

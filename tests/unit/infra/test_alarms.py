@@ -26,6 +26,7 @@ def test_any_dead_letter_raises_an_alarm(either):
     assert (found["comparison"], found["thresholdValue"], found["duration"]) == ("COMPARISON_GT", 0, "0s")
     assert "num_undelivered_messages" in found["filter"]
     assert 'resource.label.subscription_id = starts_with("dead-letters--")' in found["filter"]
+    assert "fluxfloor dead-letters --project P" in policy(either, "dead-letters")["documentation"]["content"]
     keepers = [each["name"] for each in either.of("Subscription") if "pushConfig" not in each.inputs]
     assert keepers
     assert all(name.startswith("dead-letters--") for name in keepers)
