@@ -61,7 +61,7 @@ class NobodyThere:
 
 
 def letters(lab: PubSubLab, now_ms: int = AT_MS) -> PubSubDeadLetters:
-    return PubSubDeadLetters(subscriber_client(), lab.bus, lab.project, VirtualClock(now_ms))
+    return PubSubDeadLetters(subscriber_client(), lab.bus, lab.project, VirtualClock(now_ms), wait_s=10.0)
 
 
 def test_a_key_goes_back_in_the_order_of_its_publication_without_what_pubsub_had_added(
@@ -93,7 +93,7 @@ def test_what_would_lose_a_field_or_might_be_decided_twice_stays(lab: PubSubLab,
 
 def test_what_could_not_be_published_is_still_there_at_once(lab: PubSubLab, forward: Callable[..., None]) -> None:
     forward(update("a", 1), AT_MS)
-    broken = PubSubDeadLetters(subscriber_client(), NobodyThere(), lab.project, VirtualClock(AT_MS))
+    broken = PubSubDeadLetters(subscriber_client(), NobodyThere(), lab.project, VirtualClock(AT_MS), wait_s=10.0)
     assert [letter.stays for letter in broken.put_back(CEREBRO, MOST)] == ["publish: nobody there"]
     assert [letter.stays for letter in letters(lab).dead(CEREBRO, 1)] == [""]
 

@@ -31,7 +31,8 @@ from fluxfloor.topology import CLAIM_DAYS, dead_letters_name
 SOURCE = "CloudPubSubDeadLetterSource"  # Pub/Sub's own attributes of a dead letter begin with it
 SLICE = 100  # messages of one request
 HELD_S = 600  # nobody else is shown what was pulled for so long, unless it is given back before; the most there is
-WAIT_S = 5.0  # for an answer: Pub/Sub waits with an empty one, and a client's patience may end before
+WAIT_S = 5.0  # for the first answer: Pub/Sub waits with an empty one, and a client's patience may end before
+MORE_S = 1.0  # for what comes after it
 TIMEOUT_S = 10.0
 OLDEST_MS = (CLAIM_DAYS - 1) * 86_400_000  # a day to be delivered to all
 
@@ -111,7 +112,7 @@ class PubSubDeadLetters(DeadLetters):
         """Until there are no more. An answer with nothing new means that what was held is coming again: enough."""
         seen: set[Place] = set()
         while len(seen) < most:
-            answer = self._answer(stage, min(SLICE, most - len(seen)))
+            answer = self._answer(stage, min(SLICE, most - len(seen)), MORE_S if seen else self._wait_s)
             found = {_place(stage, received): received for received in answer}
             held.update({place: (received.ack_id, self._letter(stage, received)) for place, received in found.items()})
             self._hide(stage, [received.ack_id for received in found.values()], HELD_S)
@@ -119,12 +120,12 @@ class PubSubDeadLetters(DeadLetters):
                 return
             seen |= found.keys()
 
-    def _answer(self, stage: str, most: int) -> Sequence[ReceivedMessage]:
+    def _answer(self, stage: str, most: int, wait_s: float) -> Sequence[ReceivedMessage]:
         name = self._subscription(stage)
         with _asking(name):
             try:
                 pulled = self._subscriber.pull(
-                    subscription=name, max_messages=most, timeout=self._wait_s, retry=faults.repeating(self._wait_s)
+                    subscription=name, max_messages=most, timeout=wait_s, retry=faults.repeating(wait_s)
                 )
             except google.DeadlineExceeded:
                 return ()
