@@ -99,11 +99,11 @@ def next_attempt(
 
     Under a new client id where the last one has ended, expired or was refused for certain. Where it was never seen and
     the venue has no expiry, the same placement again under the same id, which it takes only once: so the two can never
-    both come to life, however late the first arrives.
+    both come to life, however late the first arrives. A refusal of the second changes nothing about the first.
     """
     attempt, client_id, past = order.attempt + 1, order.client_order_id, order.past
     never_seen = order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) and not order.venue_order_id
-    burning = never_seen and not refused and not capabilities.placement_expiry_ms
+    burning = never_seen and not capabilities.placement_expiry_ms and (order.burning or not refused)
     if not burning:
         past = (*past, PastAttempt(client_order_id=client_id, ended_ms=now_ms))[-PAST_ATTEMPTS:]
         client_id = ids.client_order_id(order.intent.account_id, order.id, attempt, capabilities.client_id_length)

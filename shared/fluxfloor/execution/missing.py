@@ -10,6 +10,7 @@ from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.execution import plans
 
 MIN_LOOKUPS = 2  # negative look-ups, after the grace, before an order counts as not there
+BURN_TRIES = 8  # placements under the id of a lost one, before a person is asked why the venue takes none of them
 
 
 class Next(Enum):
@@ -31,7 +32,8 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     | neither                                | a person                       | a person     |
 
     What was to be cancelled anyway is given up where it is proved not to be there. Where only ids are for ever, a stop
-    is sent again all the same, and then cancelled: once its id is used up, the lost one can't come to life any more.
+    is sent again all the same, and then cancelled: once its id is used up, the lost one can't come to life any more. A
+    venue that refuses to take it, time and again, leaves that to a person too.
     """
     if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
         return Next.WAIT
@@ -41,7 +43,8 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     if capabilities.placement_expiry_ms:
         return Next.RESEND if wanted else Next.GIVE_UP
     burns = capabilities.permanent_client_ids and (wanted or bool(order.intent.protects))
-    return Next.RESEND if burns else Next.ASK_A_PERSON
+    spent = order.burning and order.tries >= BURN_TRIES
+    return Next.RESEND if burns and not spent else Next.ASK_A_PERSON
 
 
 def settled_ms(order: Order, capabilities: Capabilities) -> int:

@@ -20,16 +20,19 @@ def refused(
 
     - a client id that was used before means that an order of ours is there: it is looked up;
     - what was wrong with the request, not with the order (a nonce, a throttle), is sent again, an entry only so often;
-    - what closes a position is tried until nothing is left of it, unless it is too small for the venue.
+    - what closes a position is tried until nothing is left of it, unless it is too small for the venue;
+    - of a placement that was sent again because the first was lost, a no says nothing of the first: it may still come,
+      so nothing is at its end, and no other id is used, until this one is used up.
 
     `held`: the lots that an exit may still close; None where that is not known.
     """
     if order.state not in (OrderState.SUBMITTING, OrderState.UNKNOWN):
         return Observed(order)
     reason = f"{refusal.code}: {refusal}"[:500]
-    if refusal.code == "duplicate_client_order_id":
+    again = _again(order, refusal, held)
+    if refusal.code == "duplicate_client_order_id" or (order.burning and not again):
         return lifecycle.lost(order, reason, now_ms)
-    if not _again(order, refusal, held):
+    if not again:
         return lifecycle.end(order, OrderState.REJECTED, reason, now_ms)
     tried = order.model_copy(update={"tries": order.tries + 1, "reason": reason})
     due_ms = now_ms + plans.back_off_ms(order.tries)

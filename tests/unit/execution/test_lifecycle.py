@@ -9,11 +9,12 @@ from fluxfloor.contracts.execution import Amended, Order, Terms
 from fluxfloor.contracts.orders import OrderState, Purpose, Side
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.venues import CAPABILITIES
-from fluxfloor.errors import InvariantBroken
+from fluxfloor.errors import InvariantBroken, VenueRefused
 from fluxfloor.execution import lifecycle
-from fluxfloor.execution.missing import MIN_LOOKUPS, Next, next_of_missing, settled_ms
+from fluxfloor.execution.missing import BURN_TRIES, MIN_LOOKUPS, Next, next_of_missing, settled_ms
 from fluxfloor.execution.placement import placement_of
 from fluxfloor.execution.plans import AMEND
+from fluxfloor.execution.refusals import refused
 from fluxfloor.ports import VenueOrder
 
 from functions.execution.recording import settled
@@ -222,3 +223,40 @@ def test_a_repeated_intent_is_told_that_nothing_more_is_coming_once_it_has_ended
     ended = observe(sent(), S.FILLED, fill("a", 10)).order
     told = lifecycle.repeated(ended, intent(), AT_MS)
     assert (told.state, told.attempt, told.filled_lots, told.new_fills) == (S.REJECTED, 0, 0, ())
+
+
+# --- a no of a placement that was sent again ---------------------------------------------------------------------
+
+
+def sent_again() -> Order:
+    """The first was lost, at a venue that only never takes an id twice."""
+    lost = lifecycle.lost(sent(side=Side.SELL, capabilities=KEEPS_IDS), "no answer", AT_MS).order
+    return lifecycle.submit(lifecycle.next_attempt(lost, KEEPS_IDS, AT_MS), KEEPS_IDS, AT_MS, lost.terms)
+
+
+@pytest.mark.parametrize("code", ["expired", "insufficient_funds"])
+def test_a_no_of_the_second_placement_says_nothing_of_the_first(code: str):
+    second = sent_again()
+    third = refused(second, VenueRefused("no", code=code), KEEPS_IDS, 10, AT_MS).order
+    assert (third.state, third.attempt, third.burning) == (S.REQUESTED, 3, True)
+    assert third.client_order_id == second.client_order_id
+
+
+def test_it_does_not_end_while_the_first_may_still_come():
+    second = sent_again()
+    too_small = refused(second, VenueRefused("no", code="min_quantity"), KEEPS_IDS, 10, AT_MS).order
+    assert (too_small.state, too_small.open, too_small.client_order_id) == (S.UNKNOWN, True, second.client_order_id)
+
+
+@pytest.mark.parametrize(("tries", "move"), [(BURN_TRIES - 1, Next.RESEND), (BURN_TRIES, Next.ASK_A_PERSON)])
+def test_a_person_is_asked_when_the_venue_takes_it_under_no_circumstances(tries: int, move: Next):
+    lost = lifecycle.lost(sent_again(), "no answer", AT_MS).order
+    order = lost.model_copy(update={"tries": tries, "looked_up": MIN_LOOKUPS})
+    assert next_of_missing(order, KEEPS_IDS, settled_ms(order, KEEPS_IDS)) is move
+
+
+def test_a_no_of_the_first_frees_its_id():
+    first = sent(side=Side.SELL, capabilities=KEEPS_IDS)
+    again = refused(first, VenueRefused("no", code="expired"), KEEPS_IDS, 10, AT_MS).order
+    assert (again.state, again.burning) == (S.REQUESTED, False)
+    assert again.client_order_id != first.client_order_id
