@@ -75,6 +75,17 @@ def test_a_venues_own_id_is_kept_where_a_later_answer_leaves_it_out():
     assert lifecycle.observe(opened, later, BTC, AT_MS + 200).order.venue_order_id == "V-1"
 
 
+def test_an_order_is_known_by_every_name_that_it_ever_had_each_once():
+    """By its ids and by the venue's: whoever finds one of them there knows whose it is."""
+    order = sent(side=Side.SELL)
+    first = order.client_order_id
+    for _ in range(2):
+        order = observe(order, S.OPEN).order
+    assert order.names == (first, "V-1")
+    second = observe(order, S.CANCELLED).order
+    assert second.names == (first, "V-1", second.client_order_id)
+
+
 def test_nothing_new_is_nothing_to_say():
     opened = observe(sent(), S.OPEN).order
     assert observe(opened, S.OPEN).report is None

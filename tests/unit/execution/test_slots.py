@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.instruments import Quote
 from fluxfloor.contracts.orders import OrderState, Side
-from fluxfloor.execution.slots import RESIZE_MS, UNPROTECTED_MS, Guard, closable, needs, trailed, unprotected
+from fluxfloor.contracts.signals import OrderType
+from fluxfloor.contracts.venues import CAPABILITIES
+from fluxfloor.execution.slots import (
+    RESIZE_MS,
+    UNPROTECTED_MS,
+    Guard,
+    closable,
+    filled,
+    needs,
+    protective,
+    trailed,
+    unprotected,
+)
 
-from tests.support.desk import AT_MS, BTC, intent
+from tests.support.desk import AT_MS, BTC, fill, intent
 
 LONG = {"lots": 10, "stop_ticks": 400}
 KEPT = {**LONG, "guard": "g", "guard_lots": 10, "guard_ticks": 400}
@@ -105,3 +118,32 @@ def test_a_stop_trails_by_whole_steps_and_never_back(
     entry = intent(lots=10, trail_ticks=5_000)
     held = slot(lots=lots, entry=entry, stop_ticks=known, best_ticks=best)
     assert trailed(held, BTC, quote).stop_ticks == stop
+
+
+def test_a_fill_of_the_protective_order_leaves_less_to_protect_and_less_that_protects() -> None:
+    held = slot(**{**KEPT, "lots": 100, "guard": "stop", "guard_lots": 100})
+    stop = Order(
+        id="stop", intent=intent("stop", Side.SELL, lots=100, protects="g"), state=OrderState.OPEN,
+        client_order_id="c", accepted_ms=AT_MS, updated_ms=AT_MS,
+    )  # fmt: skip
+    after = filled(held, stop, (fill("t", 30),), BTC, AT_MS)
+    assert after is not None
+    assert (after.lots, after.guard_lots, after.guard) == (70, 70, "stop")
+
+
+@pytest.mark.parametrize(
+    ("trail", "native", "kind"),
+    [
+        (None, True, OrderType.STOP),
+        (None, False, OrderType.STOP),
+        (5_000, True, OrderType.TRAILING_STOP),
+        (5_000, False, OrderType.STOP),  # the floor moves it
+    ],
+)
+def test_the_protective_order_trails_where_its_venue_can(trail: int | None, native: bool, kind: OrderType) -> None:
+    held = slot(**LONG, entry=intent(lots=10, trail_ticks=trail))
+    kinds = frozenset({OrderType.STOP, *([OrderType.TRAILING_STOP] if native else [])})
+    guarded, order = protective(held, replace(CAPABILITIES["kraken"], order_types=kinds), AT_MS)
+    assert (order.order_type, order.trail_ticks) == (kind, trail if kind is OrderType.TRAILING_STOP else None)
+    assert (order.lots, order.side, order.trigger_ticks) == (10, Side.SELL, 400)
+    assert (guarded.guard, guarded.guard_lots, guarded.guard_ticks) == (order.intent_id, 10, 400)
