@@ -17,7 +17,7 @@ from fluxfloor.local.chaos import invariants, scenario
 from fluxfloor.local.chaos.flows import FLOWS
 from fluxfloor.local.chaos.play import Play
 from fluxfloor.local.chaos.playing import played
-from fluxfloor.local.chaos.recount import Recount
+from fluxfloor.local.chaos.recount import Recount, _most
 from fluxfloor.local.chaos.rules import NAMES, counted
 from fluxfloor.local.chaos.scheduler import RULES, Simulation
 from fluxfloor.local.chaos.unknowns import SWEEPS, Unknowns
@@ -102,6 +102,22 @@ def test_6_a_reservation_that_nobody_needs_is_seen(simulation: Simulation) -> No
     }  # fmt: skip
     forge(simulation, "risk_books", lambda row: {"reservations": {"forgotten": left}})
     assert judged(simulation) == {6}
+
+
+@pytest.mark.parametrize(
+    ("held", "buys", "sells", "most"),
+    [
+        (100, 50, 0, 150),
+        (0, 50, 0, 50),
+        (-100, 100, 0, 100),
+        (-100, 300, 0, 200),
+        (100, 0, 100, 100),
+        (-50, 0, 50, 100),
+    ],
+)
+def test_6_a_slot_counts_for_the_most_that_it_may_come_to(held: int, buys: int, sells: int, most: int) -> None:
+    """An exit that is heard of before its entry's fill stands the other way round, and is not counted twice."""
+    assert _most(Decimal(held), Decimal(buys), Decimal(sells)) == most
 
 
 def test_7_a_webhook_that_was_answered_and_lost_is_seen(simulation: Simulation) -> None:

@@ -34,6 +34,8 @@ from tests.support.labs import (
     TimersLab,
     pubsub_lab,
 )
+from tests.support.simulated_venue import FACADES, VenueRoom, venue_room
+from tests.support.venue_door import Door
 
 ON_EMULATORS = ("embedded", pytest.param("google", marks=pytest.mark.emulators))
 ON_LOOPBACK = ("embedded", "google")
@@ -188,3 +190,18 @@ def secret_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManagerSer
 @pytest.fixture
 def _google_secrets_lab(secret_manager: SecretManagerServer) -> SecretsLab:
     return SecretsLab(SecretManagerSecrets.connect("floor"), secret_manager.add_version)
+
+
+# --- venues ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=FACADES)
+def room(request: pytest.FixtureRequest) -> Iterator[VenueRoom]:
+    """A simulated venue over HTTP, and the real adapter that speaks to it."""
+    with venue_room(request.param) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def at(room: VenueRoom) -> Door:
+    return Door(room, room.rules, room.clock.now_ms())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -14,21 +14,10 @@ from fluxfloor.contracts.signals import OrderType, TimeInForce
 from fluxfloor.errors import Misconfigured, VenueRefused
 from fluxfloor.venuesim.orders import Terms
 
-from tests.support.simulated_venue import FACADES, LOOKING, TRADING, VenueRoom, an_id, venue_room
+from tests.support.simulated_venue import LOOKING, TRADING, VenueRoom, an_id
 from tests.support.venue_door import Door, placed_at_venue
 
 D = Decimal
-
-
-@pytest.fixture(params=FACADES)
-def room(request: pytest.FixtureRequest) -> Iterator[VenueRoom]:
-    with venue_room(request.param) as simulated:
-        yield simulated
-
-
-@pytest.fixture
-def at(room: VenueRoom) -> Door:
-    return Door(room, room.rules, room.clock.now_ms())
 
 
 def generous(room: VenueRoom) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -12,21 +11,10 @@ from fluxfloor.execution.missing import MIN_LOOKUPS
 from fluxfloor.venuesim.faults import FaultKind
 from fluxfloor.venuesim.rules import Mode
 
-from tests.support.simulated_venue import FACADES, VenueRoom, an_id, venue_room
+from tests.support.simulated_venue import VenueRoom, an_id
 from tests.support.venue_door import Door, placed_at_venue
 
 D = Decimal
-
-
-@pytest.fixture(params=FACADES)
-def room(request: pytest.FixtureRequest) -> Iterator[VenueRoom]:
-    with venue_room(request.param) as simulated:
-        yield simulated
-
-
-@pytest.fixture
-def at(room: VenueRoom) -> Door:
-    return Door(room, room.rules, room.clock.now_ms())
 
 
 def must_drop_late_placements(room: VenueRoom) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.errors import CommitUnknown, OutcomeUnknown, VenueRefused
 from fluxfloor.execution.lifecycle import LEASE_MS
@@ -15,13 +13,6 @@ from tests.support.desk import AT_MS, fill, intent
 from tests.support.execution_room import ExecutionRoom, Moody, buy_first, resting, state, states
 
 S = OrderState
-
-
-@pytest.fixture
-def room(tmp_path) -> Iterator[ExecutionRoom]:
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_one_order_that_can_not_be_followed_keeps_no_other_from_it(room):

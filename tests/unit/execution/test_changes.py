@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,13 +14,6 @@ from tests.support.desk import AT_MS, d, fill, intent
 from tests.support.execution_room import ExecutionRoom, Moody
 
 S = OrderState
-
-
-@pytest.fixture
-def room(tmp_path) -> Iterator[ExecutionRoom]:
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def rest(room: ExecutionRoom, name: str = "i1", **more) -> None:

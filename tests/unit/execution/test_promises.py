@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
@@ -13,16 +11,9 @@ from fluxfloor.execution.lifecycle import LEASE_MS
 from fluxfloor.runtime.runner import Outcome
 
 from tests.support.desk import intent
-from tests.support.execution_room import ExecutionRoom, buy_first, resting, state, states
+from tests.support.execution_room import buy_first, resting, state, states
 
 S = OrderState
-
-
-@pytest.fixture
-def room(tmp_path) -> Iterator[ExecutionRoom]:
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def capable(monkeypatch, **more) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fluxfloor.contracts.orders import OrderState
 from fluxfloor.ports import Query
@@ -12,13 +10,6 @@ from tests.support.desk import AT_MS, intent
 from tests.support.execution_room import ExecutionRoom, resting, state, states
 
 S = OrderState
-
-
-@pytest.fixture
-def room(tmp_path) -> Iterator[ExecutionRoom]:
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_a_resting_limit_expires_at_its_time_by_a_cancel_that_is_confirmed(room):

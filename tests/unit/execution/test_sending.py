@@ -14,14 +14,6 @@ from functions.execution import accepting
 from functions.execution.recording import capabilities_of
 from functions.execution.sending import send
 from tests.support.desk import intent
-from tests.support.execution_room import ExecutionRoom
-
-
-@pytest.fixture
-def room(tmp_path):
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_a_sender_that_was_held_up_until_its_placement_had_expired_sends_nothing(room, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.execution.lifecycle import LEASE_MS, STALE_ENTRY_MS
@@ -13,13 +11,6 @@ from tests.support.desk import intent
 from tests.support.execution_room import ExecutionRoom, Moody, buy_first, state, states
 
 S = OrderState
-
-
-@pytest.fixture
-def room(tmp_path) -> Iterator[ExecutionRoom]:
-    opened = ExecutionRoom(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_a_market_order_is_sent_once_and_filled(room):
