@@ -33,7 +33,7 @@ class Witness:
         self.halted: set[str] = set()
         self.placed: Counter[str] = Counter()
         self.steps = 0
-        self.taken = 0  # steps on what was delivered: a quote that was looked at is no progress
+        self.taken = 0  # steps that state a fact: to have looked once more is no progress
         self.open_orders: set[str] = set()  # intents that are not at their end
         self.unknowns = Unknowns(self.problems)
         self.recount = Recount(instruments, self.problems)
@@ -142,7 +142,7 @@ class Witness:
 
     def _step(self, step: Data) -> None:
         self.steps += 1
-        self.taken += step["type"] != "schedules.ticked.v1"
+        self.taken += bool(step["facts"])
         for fact in step["facts"]:
             if fact["type"] == "decisions.made.v1":
                 self._decision(fact["data"]["decision"])
