@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from fluxfloor.contracts.state import Account
 from fluxfloor.local import audit
+from fluxfloor.local.chaos.calm import QUARTER_MS, SETTLES_MS
 from fluxfloor.local.chaos.play import Play
 from fluxfloor.local.chaos.venues import KINDS as VENUES
 from fluxfloor.local.chaos.weather import KINDS, Odds
+from fluxfloor.local.chaos.witness import Witness
 from fluxfloor.local.floor import Floor
+from fluxfloor.ports import Commit, Ref
 
 from tests.support.storms import canonical_flow, journal, play, played, violations
 
@@ -28,7 +31,7 @@ def test_after_any_storm_the_books_are_right_and_nothing_is_lost(seed: int) -> N
 
 
 @pytest.mark.parametrize(
-    "seed", [15, 35, 63, 103, 589, 1030, 1064, 10_000, 10_120, 10_289, 10_467, 12_210, 17_083, 21_075]
+    "seed", [15, 35, 63, 103, 589, 1030, 1064, 10_000, 10_120, 10_289, 10_467, 12_210, 17_083, 21_075, 22_088]
 )
 def test_what_once_broke_something_holds(seed: int) -> None:
     """A stop that nobody knew of, a watch for days, a placement sent by two, an exit that the venue let lie, a halt
@@ -55,6 +58,24 @@ def test_storms_do_everything_that_they_are_said_to_do() -> None:
 def test_every_kind_of_venue_is_survived(venue: dict[str, object]) -> None:
     rough = {"venue_timeout_before": 0.3, "venue_timeout_after": 0.3, "venue_throttle": 0.2, "venue_hides": 0.5}
     assert violations(Play(5, odds=Odds(crash=0.01, stall=0.01, **rough), venue=venue)) == []
+
+
+@pytest.mark.parametrize("minutes", [1, 6, 11])
+def test_what_a_bar_sets_going_in_the_calm_comes_to_its_end(minutes: int) -> None:
+    """An order rests to the end and leaves no quiet round; one of these calms would be over just after a bar."""
+    with played(Play(1, signals=5, calm_min=minutes)) as (simulation, result):
+        assert simulation.in_doubt()
+        assert simulation.clock.now_ms() % QUARTER_MS >= SETTLES_MS
+    assert result.violations == []
+
+
+def test_the_storms_clock_waits_only_for_what_states_a_fact() -> None:
+    """An order that is looked up for days, and never found, would have it tick every minute."""
+    witness = Witness()
+    step = {"stage": "execution", "type": "orders.requested.v1", "facts": []}
+    for number, facts in enumerate([[], [], [{"type": "risks.seen.v1", "data": {}}]]):
+        witness.committed(Commit(creates={Ref("journal", f"execution:{number}"): {**step, "facts": facts}}))
+    assert (witness.steps, witness.taken) == (3, 1)
 
 
 def test_the_same_seed_is_the_same_journal_byte_for_byte() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fluxfloor.local.chaos.scheduler import Simulation
 
 MINUTE_MS = 60_000
+QUARTER_MS = 900_000
+SETTLES_MS = 600_000  # what a bar set going at the last moment comes to its end as well
 JOBS = tuple(
     (stage, schedule.job)
     for stage in house.STAGES_RUN
@@ -39,8 +41,8 @@ def settle(simulation: Simulation) -> int:
         act()
         simulation.finish_all()
         handled += floor.drain()
-    quiet = 0
-    for _ in range(simulation.play.calm_min):
+    quiet, end_ms = 0, clock.now_ms() + simulation.play.calm_min * MINUTE_MS
+    while clock.now_ms() < end_ms or clock.now_ms() % QUARTER_MS < SETTLES_MS:
         clock.advance_to(clock.now_ms() + MINUTE_MS)
         before = handled
         handled += _round(simulation)
