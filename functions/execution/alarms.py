@@ -42,10 +42,15 @@ def _doubled(tries: int) -> bool:
     return not rest and not times & (times - 1)
 
 
+def asked(order: Order) -> bool:
+    """Does a person know already that nobody can tell what became of it?"""
+    return order.reason == ASKED
+
+
 def unknown(work: Work, order: Order) -> None:
     """Told once. The minute's sweep goes on looking, in case the venue does show it after all."""
     work.write(order.model_copy(update={"reason": ASKED}))
-    if order.reason != ASKED:
+    if not asked(order):
         message = f"order {order.client_order_id} is not to be seen at {order.intent.account_id}'s venue, and {ASKED}"
         _raise(work, order, "order_unknown", Severity.CRITICAL, message)
 

@@ -24,6 +24,7 @@ from functions.execution.recording import (
     capabilities_of,
     cause,
     look_again,
+    look_at,
     record,
     rules_of,
     state,
@@ -136,8 +137,11 @@ def _cancelled(
 
 
 def _missing(context: Context, order: Order, rules: Instrument) -> None:
-    """Counted, and acted on only when it can't arrive any more."""
+    """Counted, and acted on only when it can't arrive any more. That it still can't be seen once a person has been
+    asked is worth no commit."""
     capabilities = capabilities_of(context.settings, order.intent)
+    if alarms.asked(order) and next_of_missing(order, capabilities, context.now_ms) is Next.ASK_A_PERSON:
+        return
 
     def decide(event: Event, work: Work) -> None:
         current, slot = work.read(Order.key(order.id), Slot.key(slots.slot_id(order.intent)))
@@ -167,7 +171,7 @@ def _act(work: Work, order: Order, slot: Slot | None, capabilities: Capabilities
         look_again(work, again)
     else:
         work.write(order)
-        work.set_timer("check", order.id, work.now_ms + LOOK_EVERY_MS)
+        look_at(work, order, work.now_ms + LOOK_EVERY_MS)
 
 
 def _given_up(order: Order, now_ms: int) -> lifecycle.Observed:

@@ -141,21 +141,22 @@ def _free_lease(work: Work, order: Order) -> None:
 
 
 def look_again(work: Work, order: Order, answer: Answer = None) -> None:
-    """A timer for the next move while the order is watched; the sweep takes over after that. One at a time: the sweep's
-    own look must not start a second row of them."""
+    """A timer for the next move while the order is watched; the sweep takes over after that."""
     now_ms = work.now_ms
     if order.state is OrderState.REQUESTED:
-        _set(work, order, max(order.due_ms, now_ms + FIRST_LOOK_MS))
+        look_at(work, order, max(order.due_ms, now_ms + FIRST_LOOK_MS))
         if order.past:
             work.set_timer("check", order.id, now_ms + LATE_LOOK_MS)
     elif isinstance(answer, VenueOrder) and answer.check_after_ms > now_ms:
-        _set(work, order, answer.check_after_ms)
+        look_at(work, order, answer.check_after_ms)
     elif _watched(order, now_ms):
         soon = order.cancelling or now_ms < order.submitted_ms + FIRST_LOOK_MS
-        _set(work, order, now_ms + (FIRST_LOOK_MS if soon and order.looked_up == 0 else LOOK_EVERY_MS))
+        look_at(work, order, now_ms + (FIRST_LOOK_MS if soon and order.looked_up == 0 else LOOK_EVERY_MS))
 
 
-def _set(work: Work, order: Order, due_ms: int) -> None:
+def look_at(work: Work, order: Order, due_ms: int) -> None:
+    """Unless a timer is on its way that comes no later: neither the sweep's own look nor a timer that came twice must
+    start a second row of them."""
     if work.now_ms < order.looks_ms <= due_ms:
         return
     work.write(order.model_copy(update={"looks_ms": due_ms}))

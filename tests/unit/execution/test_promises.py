@@ -10,7 +10,9 @@ from fluxfloor.contracts.signals import OrderType
 from fluxfloor.execution.lifecycle import LEASE_MS
 from fluxfloor.runtime.runner import Outcome
 
-from tests.support.desk import intent
+from functions.execution import follow
+from functions.execution.alarms import ASKED
+from tests.support.desk import AT_MS, intent
 from tests.support.execution_room import buy_first, resting, state, states
 
 S = OrderState
@@ -31,6 +33,37 @@ def test_where_nothing_proves_it_a_person_is_asked_once_and_the_order_stays_open
     assert state(room) is S.UNKNOWN
     assert [risk["kind"] for risk in room.risks()] == ["order_unknown"]
     assert len(room.venue.placed) == 1
+
+
+def test_while_a_person_is_awaited_it_is_looked_for_without_a_commit_and_found(room, monkeypatch):
+    capable(monkeypatch, placement_expiry_ms=0, permanent_client_ids=False)
+    room.venue.mood = "lost before"
+    room.ask(intent())
+    room.later(600_000)
+    room.sweep()
+    asked = room.order("i1")
+    assert asked.reason == ASKED
+    room.later(600_000)
+    room.sweep()
+    assert room.order("i1").version == asked.version
+    room.venue.place(replace(room.venue.placed[0], expires_ms=room.clock.now_ms() + 1_000))
+    room.later(1_000)
+    room.sweep()
+    assert state(room) is S.FILLED
+
+
+def test_a_timer_that_came_twice_starts_no_second_row_of_looks(room):
+    room.venue.mood = "lost before"
+    room.ask(intent())
+    looks = []
+    inner = room.venue.find
+    room.venue.find = lambda *given: (looks.append(room.clock.now_ms()), inner(*given))[1]
+    for _ in range(3):  # as if the first timer had been delivered four times
+        room.floor.drain(until_ms=room.clock.now_ms() + 250)
+        follow.advance(room.floor.context("execution"), "i1")
+    looks.clear()
+    room.later(11_000)
+    assert looks == [AT_MS + 5_250, AT_MS + 10_250]
 
 
 def test_where_ids_are_taken_once_the_same_id_is_sent_again(room, monkeypatch):
