@@ -170,6 +170,16 @@ def test_an_exit_takes_no_more_than_is_held():
     assert nothing.reason == "nothing is left to close"
 
 
+def test_an_exit_in_slices_takes_no_more_than_is_held_and_all_of_it_at_the_market_once_their_time_is_over():
+    leaving = order(TWAP, Side.SELL)
+    assert (after(leaving).lots, after(leaving, closable=100).lots) == (250, 100)
+    assert after(leaving, HOUR_MS // 2).lots == 750
+    assert after(leaving.model_copy(update={"filled_lots": 250})) == Later(AT_MS + HOUR_MS // 4)
+    late = leaving.model_copy(update={"filled_lots": 750, "tries": 1})
+    assert after(late, HOUR_MS - 1).until_ms > AT_MS + HOUR_MS
+    assert after(late, HOUR_MS, closable=200) == Terms(lots=200, order_type=OrderType.MARKET)
+
+
 def test_an_exit_that_came_to_nothing_goes_on_at_the_market_at_longer_and_longer_intervals():
     limited = intent(side=Side.SELL, lots=500, purpose=Purpose.EXIT, order_type=OrderType.LIMIT, limit_ticks=510_000)
     item = lifecycle.accept(limited, PAPER, AT_MS)
