@@ -66,7 +66,7 @@ def _amend(work: Work, order: Order, wish: OrderChange) -> None:
         alarms.change_refused(work, order, wish.change_id, why)
         return
     amended = order.model_copy(update={"amended": _merged(order.amended, wish)})
-    if order.state is OrderState.REQUESTED:
+    if order.state is OrderState.REQUESTED and not order.burning:
         _again(work, amended)
     else:
         _again(work, lifecycle.take_back(amended, plans.AMEND, work.now_ms))

@@ -175,6 +175,8 @@ def _act(work: Work, order: Order, slot: Slot | None, capabilities: Capabilities
 
 
 def _given_up(order: Order, now_ms: int) -> lifecycle.Observed:
+    if not order.left:
+        return lifecycle.end(order, OrderState.FILLED, order.reason, now_ms)
     if order.cancelling:
         return lifecycle.end(order, OrderState.CANCELLED, order.cancelling, now_ms)
     return lifecycle.end(order, OrderState.EXPIRED, "the venue never had it", now_ms)

@@ -25,6 +25,7 @@ from functions.execution.recording import (
     LOOK_EVERY_MS,
     capabilities_of,
     cause,
+    look_at,
     record,
     rules_of,
     state,
@@ -98,6 +99,10 @@ def _submit(
         _end(work, order, slot, rules, OrderState.CANCELLED, forbidden)
     elif late:
         _end(work, order, slot, rules, OrderState.EXPIRED, late)
+    elif order.burning and not order.left and not order.intent.protects:
+        lost = lifecycle.lost(order, plans.ENOUGH, work.now_ms)
+        state(work, lost, slot, order, rules)
+        look_at(work, lost.order, work.now_ms + LOOK_EVERY_MS)
     elif order.burning:
         return _leave(work, order, capabilities, order.terms or plans.as_asked(order, order.left))
     elif order.intent.protects and (slot is None or slot.guard != order.id or slot.leaving):

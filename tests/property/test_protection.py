@@ -28,7 +28,7 @@ class Protection(RuleBasedStateMachine):
         self.room = ExecutionRoom(Path(self.directory.name), stops="venue")
         self.asked = 0
 
-    @rule(lots=st.integers(1, 300), limited=st.booleans())
+    @rule(lots=st.integers(2, 300), limited=st.booleans())
     def enter(self, lots, limited):
         more: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_ticks": 499_950} if limited else {}
         self._ask(Side.BUY, lots, stop_loss_ticks=STOP, **more)

@@ -22,6 +22,8 @@ def refused(order: Order, wish: OrderChange, rules: Instrument) -> str:
     intent = order.intent
     if wish.lots is None and wish.limit_ticks is None and wish.trigger_ticks is None:
         return "it names no new terms"
+    if plans.ends_it(order):
+        return f"it is being taken back: {order.cancelling}"
     if wish.lots is not None and wish.lots > intent.lots:
         return f"{wish.lots} lots are more than the {intent.lots} that were decided on: send another signal"
     if wish.lots is not None and wish.lots <= order.filled_lots:

@@ -22,7 +22,6 @@ from fluxfloor.contracts.money import cost, exact, rounded
 from fluxfloor.contracts.orders import Fill, OrderIntent, OrderReport, OrderState, Purpose
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.errors import InvariantBroken
-from fluxfloor.execution.plans import AMEND
 from fluxfloor.ports import VenueOrder
 
 LEASE_MS = 30_000  # longer than any placement call may take
@@ -143,8 +142,8 @@ def repeated(known: Order, intent: OrderIntent, now_ms: int) -> OrderReport | No
 
 
 def lost(order: Order, reason: str, now_ms: int) -> Observed:
-    """The venue gave no answer."""
-    if order.state is not OrderState.SUBMITTING:
+    """The venue gave no answer, or none will be asked for: of a lost placement no more is wanted."""
+    if order.state is not OrderState.SUBMITTING and not (order.burning and order.state is OrderState.REQUESTED):
         return Observed(order)
     moved = _move(order, OrderState.UNKNOWN, now_ms, reason=reason)
     return Observed(moved, report_of(moved, (), now_ms))
@@ -190,7 +189,7 @@ def observe_past(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int)
         return Observed(order)
     filled = _with_fills(order, new, rules)
     state = order.state
-    if not filled.left and state.may_become(OrderState.FILLED) and state is OrderState.REQUESTED:
+    if not filled.left and state is OrderState.REQUESTED and not order.burning:
         state = OrderState.FILLED  # nothing is left for the next placement, and it is not on its way
     changed = filled.model_copy(update={"state": state, "open": not state.terminal, "updated_ms": now_ms})
     told = changed.model_copy(update={"state": state if state.terminal else OrderState.PARTIALLY_FILLED})
@@ -236,16 +235,18 @@ def _seen_state(order: Order, seen: VenueOrder, rules: Instrument) -> tuple[Orde
     """The intent's state, and the end that its placement has come to without being the intent's.
 
     Filled is what the fills add up to: a venue that calls it so before it shows them all is asked again. A placement
-    from before its intent was amended to less may have filled more than is wanted, and live on: its end is awaited.
+    may be larger than what is still wanted, where its intent was amended to less or an earlier placement turned out to
+    have filled: then it lives on with enough filled, and its end is awaited.
     """
     if order.state.terminal:
         return order.state, None
     enough = sum((fill.quantity for fill in order.fills.values()), ZERO) >= rules.quantity(order.wanted_lots)
-    if enough and (order.cancelling != AMEND or _whole(order, seen, rules)):
+    whole = _whole(order, seen, rules)
+    if enough and (whole or _worked_off(order, seen, rules)):
         return OrderState.FILLED, None
     partly = OrderState.PARTIALLY_FILLED if order.fills else OrderState.OPEN
     state = partly if order.state.may_become(partly) else order.state
-    return (state, seen.state) if _whole(order, seen, rules) else (state, None)
+    return (state, seen.state) if whole else (state, None)
 
 
 @exact
@@ -253,11 +254,19 @@ def _whole(order: Order, seen: VenueOrder, rules: Instrument) -> bool:
     """Is the placement at its end, and all that it filled shown?"""
     if not seen.state.terminal:
         return False
-    once = {fill.trade_id: fill.quantity for fill in seen.fills}  # a listing may repeat one while another is not shown
-    shown = sum(once.values(), ZERO)
     if seen.state is OrderState.FILLED:
-        return order.terms is not None and shown >= rules.quantity(order.terms.lots)
-    return seen.filled is None or shown >= seen.filled
+        return order.terms is not None and _worked_off(order, seen, rules)
+    return seen.filled is None or _shown(seen) >= seen.filled
+
+
+def _worked_off(order: Order, seen: VenueOrder, rules: Instrument) -> bool:
+    """Do the fills that are shown make up all that was placed, whatever the venue calls its state?"""
+    return order.terms is None or _shown(seen) >= rules.quantity(order.terms.lots)
+
+
+def _shown(seen: VenueOrder) -> Decimal:
+    """Of each trade once: a listing may repeat one while another is not shown."""
+    return sum({fill.trade_id: fill.quantity for fill in seen.fills}.values(), ZERO)
 
 
 def not_found(order: Order, now_ms: int) -> Order:

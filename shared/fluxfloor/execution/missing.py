@@ -31,15 +31,15 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     | only never takes a client id twice     | sent again, under the same id  | a person     |
     | neither                                | a person                       | a person     |
 
-    What was to be cancelled anyway is given up where it is proved not to be there. Where only ids are for ever, a stop
-    is sent again all the same, and then cancelled: once its id is used up, the lost one can't come to life any more. A
-    venue that refuses to take it, time and again, leaves that to a person too.
+    What was to be cancelled anyway, or of which no more is wanted, is given up where it is proved not to be there.
+    Where only ids are for ever, a stop is sent again all the same, and then cancelled: once its id is used up, the lost
+    one can't come to life any more. A venue that refuses to take it, time and again, leaves that to a person too.
     """
     if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
         return Next.WAIT
     if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
         return Next.ASK_A_PERSON  # it was there: that it can't be seen now is no proof of its end
-    wanted = order.intent.purpose is not Purpose.ENTRY and not plans.ends_it(order)
+    wanted = order.left > 0 and order.intent.purpose is not Purpose.ENTRY and not plans.ends_it(order)
     if capabilities.placement_expiry_ms:
         return Next.RESEND if wanted else Next.GIVE_UP
     burns = capabilities.permanent_client_ids and (wanted or bool(order.intent.protects))

@@ -28,6 +28,7 @@ from fluxfloor.contracts.signals import OrderType
 
 CHASE, SLICE, AMEND = "chase", "slice", "amended"  # why a placement is taken back that another one follows
 EXPIRED, ASKED, HALTED, IN_THE_WAY = "its time is over", "cancelled by", "halted", "it stood in an exit's way"
+ENOUGH = "no more of it is wanted"
 SLICED = (PlanStyle.TWAP, PlanStyle.VWAP)
 BACK_OFF_MS = (0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 60_000)  # between tries of what must not stop trying
 EXIT_PATIENCE_MS = 60_000  # how long an exit at the market may rest
@@ -64,7 +65,7 @@ def next_placement(order: Order, rules: Instrument, quote: Quote | None, closabl
     """Of an order that is between placements. `closable`: the most that an exit may still take, None where that is not
     known. `quote` is needed where `wants_quote` says so."""
     if not order.left:
-        return Over(OrderState.CANCELLED, "no more of it is wanted")
+        return Over(OrderState.CANCELLED, ENOUGH)
     if closes(order):
         return _closing(order, rules, closable, now_ms)
     plan = order.intent.plan or Plan()
@@ -188,6 +189,8 @@ def share_taken(order: Order, plan: Plan, rules: Instrument, quote: Quote) -> De
 def takes_back(order: Order, now_ms: int) -> str:
     """Why the placement that is alive now must not stay; empty while it may."""
     intent, plan = order.intent, order.intent.plan
+    if not order.left:
+        return ENOUGH
     if not closes(order) and intent.expires_ms is not None and now_ms >= intent.expires_ms:
         return EXPIRED
     if order.terms is not None and order.terms.until_ms and now_ms >= order.terms.until_ms:

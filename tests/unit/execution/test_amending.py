@@ -11,6 +11,7 @@ from fluxfloor.contracts.signals import OrderType
 from fluxfloor.contracts.venues import CAPABILITIES
 from fluxfloor.execution import lifecycle
 from fluxfloor.execution.amending import refused
+from fluxfloor.execution.plans import AMEND
 
 from tests.support.desk import AT_MS, BTC, intent
 
@@ -23,6 +24,13 @@ def wish(limit_ticks: int) -> OrderChange:
         change_id="c", intent_id="i1", portfolio_id="main", account_id="paper-main", kind=ChangeKind.AMEND,
         limit_ticks=limit_ticks, asked_by="ann", ts_event_ms=AT_MS,
     )  # fmt: skip
+
+
+def test_what_is_being_cancelled_is_amended_no_more() -> None:
+    asked = intent(lots=10, order_type=OrderType.LIMIT, limit_ticks=DECIDED)
+    order = lifecycle.accept(asked, CAPABILITIES["paper"], AT_MS)
+    assert refused(lifecycle.take_back(order, AMEND, AT_MS), wish(DECIDED), BTC) == ""
+    assert "cancelled by ann" in refused(lifecycle.take_back(order, "cancelled by ann", AT_MS), wish(DECIDED), BTC)
 
 
 @pytest.mark.parametrize("side", Side)

@@ -13,7 +13,7 @@ from fluxfloor.errors import InvariantBroken, VenueRefused
 from fluxfloor.execution import lifecycle
 from fluxfloor.execution.missing import BURN_TRIES, MIN_LOOKUPS, Next, next_of_missing, settled_ms
 from fluxfloor.execution.placement import placement_of
-from fluxfloor.execution.plans import AMEND
+from fluxfloor.execution.plans import AMEND, ASKED, ENOUGH, takes_back
 from fluxfloor.execution.refusals import refused
 from fluxfloor.ports import VenueOrder
 
@@ -57,16 +57,33 @@ def test_filled_may_be_the_first_that_is_seen():
     assert (done.report.state, done.report.average_price) == (S.FILLED, 50_010)
 
 
-def test_what_was_amended_to_less_than_has_filled_by_then_is_filled_once_its_placement_has_ended():
+@pytest.mark.parametrize("why", ["", AMEND, f"{ASKED} ann"])
+def test_what_was_amended_to_less_than_has_filled_by_then_is_filled_once_its_placement_has_ended(why: str):
     """The rest of it lives at the venue until the cancel is seen there."""
     asked = sent().model_copy(update={"amended": Amended(lots=3), "terms": Terms(lots=10, order_type=OrderType.MARKET)})
-    leaving = lifecycle.take_back(asked, AMEND, AT_MS)
+    leaving = lifecycle.take_back(asked, why, AT_MS)
     part = observe(leaving, S.OPEN, fill("a", 5))
     assert (part.order.state, part.order.open, part.order.left) == (S.PARTIALLY_FILLED, True, 0)
     more = observe(part.order, S.PARTIALLY_FILLED, fill("a", 5), fill("b", 1))
     assert more.order.state is S.PARTIALLY_FILLED
     done = observe(more.order, S.CANCELLED, fill("a", 5), fill("b", 1))
     assert (done.report.state, done.order.filled_lots, done.order.open) == (S.FILLED, 6, False)
+
+
+def test_what_has_filled_is_filled_though_the_venue_still_calls_it_open():
+    placed = sent().model_copy(update={"terms": Terms(lots=10, order_type=OrderType.MARKET)})
+    assert observe(placed, S.OPEN, fill("a", 4), fill("b", 6)).order.state is S.FILLED
+
+
+def test_a_placement_that_a_late_fill_of_an_earlier_one_has_overtaken_is_taken_back_and_its_end_awaited():
+    placed = sent(side=Side.SELL).model_copy(update={"terms": Terms(lots=10, order_type=OrderType.MARKET)})
+    opened = observe(placed, S.OPEN).order
+    assert takes_back(opened, AT_MS) == ""
+    overtaken = lifecycle.observe_past(opened, seen(S.CANCELLED, fill("early", 10)), BTC, AT_MS).order
+    assert (overtaken.state, overtaken.left, takes_back(overtaken, AT_MS)) == (S.OPEN, 0, ENOUGH)
+    part = observe(overtaken, S.OPEN, fill("a", 4)).order
+    assert part.open
+    assert observe(part, S.CANCELLED, fill("a", 4)).order.state is S.FILLED
 
 
 def test_a_venues_own_id_is_kept_where_a_later_answer_leaves_it_out():
@@ -264,6 +281,23 @@ def test_a_person_is_asked_when_the_venue_takes_it_under_no_circumstances(tries:
     lost = lifecycle.lost(sent_again(), "no answer", AT_MS).order
     order = lost.model_copy(update={"tries": tries, "looked_up": MIN_LOOKUPS})
     assert next_of_missing(order, KEEPS_IDS, settled_ms(order, KEEPS_IDS)) is move
+
+
+def test_of_a_lost_placement_that_was_overtaken_nothing_is_filled_given_up_or_sent_again():
+    """It may still come: only its end, or a person, tells."""
+    lost = lifecycle.lost(sent(side=Side.SELL, capabilities=KEEPS_IDS), "no answer", AT_MS).order
+    again = lifecycle.next_attempt(lost, KEEPS_IDS, AT_MS)
+    overtaken = lifecycle.observe_past(again, seen(S.CANCELLED, fill("early", 10)), BTC, AT_MS).order
+    assert (overtaken.state, overtaken.left) == (S.REQUESTED, 0)
+    awaited = lifecycle.lost(overtaken, ENOUGH, AT_MS).order
+    assert (awaited.state, missing(awaited, KEEPS_IDS), missing(awaited)) == (
+        S.UNKNOWN,
+        Next.ASK_A_PERSON,
+        Next.GIVE_UP,
+    )
+    fresh = lifecycle.next_attempt(lost, PAPER, AT_MS)
+    assert lifecycle.observe_past(fresh, seen(S.CANCELLED, fill("early", 10)), BTC, AT_MS).order.state is S.FILLED
+    assert lifecycle.lost(fresh, ENOUGH, AT_MS).order.state is S.REQUESTED
 
 
 def test_a_no_of_the_first_frees_its_id():

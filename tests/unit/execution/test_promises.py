@@ -8,6 +8,8 @@ from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
 from fluxfloor.execution.lifecycle import LEASE_MS
+from fluxfloor.execution.plans import AMEND
+from fluxfloor.ports import Ref
 from fluxfloor.runtime.runner import Outcome
 
 from functions.execution import follow
@@ -33,6 +35,45 @@ def test_where_nothing_proves_it_a_person_is_asked_once_and_the_order_stays_open
     assert state(room) is S.UNKNOWN
     assert [risk["kind"] for risk in room.risks()] == ["order_unknown"]
     assert len(room.venue.placed) == 1
+
+
+def test_new_terms_of_a_lost_placement_wait_for_its_end(room, monkeypatch):
+    """It is sent again under its id, as it was: the two are one order, whichever of them arrives."""
+    capable(monkeypatch, placement_expiry_ms=0)
+    buy_first(room)
+    room.venue.mood = "lost before"
+    room.ask(intent("out", Side.SELL))
+    while state(room, "out") is not S.REQUESTED:
+        room.later(1_000)
+    room.change("amend", "out", lots=6)
+    assert room.order("out").cancelling == AMEND
+    room.later(60_000)
+    first, second = room.venue.placed[1:]
+    assert (first.client_order_id, first.quantity) == (second.client_order_id, second.quantity)
+    assert state(room, "out") is S.FILLED
+
+
+def test_a_lost_placement_of_which_no_more_is_wanted_is_not_sent_again(room, monkeypatch):
+    capable(monkeypatch, placement_expiry_ms=0)
+    buy_first(room)
+    room.venue.mood = "lost before"
+    room.ask(intent("out", Side.SELL))
+    while state(room, "out") is not S.REQUESTED:
+        room.later(1_000)
+    order = room.order("out")
+    room.floor.store.patch(Ref("orders", "out"), {"filled_lots": order.intent.lots})
+    room.later(300_000)
+    room.sweep()
+    assert (state(room, "out"), len(room.venue.placed)) == (S.UNKNOWN, 2)
+    assert room.order("out").reason == ASKED
+
+
+def test_a_lost_placement_that_is_proved_not_to_be_there_ends_as_filled_where_nothing_was_left(room):
+    room.venue.mood = "lost before"
+    room.ask(intent())
+    room.floor.store.patch(Ref("orders", "i1"), {"filled_lots": room.order("i1").intent.lots})
+    room.later(60_000)
+    assert (state(room), len(room.venue.placed)) == (S.FILLED, 1)
 
 
 def test_while_a_person_is_awaited_it_is_looked_for_without_a_commit_and_found(room, monkeypatch):
