@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_the_short_way_is_the_general_loop(seed: int, fast: int, more: int) -> N
     np.testing.assert_allclose(run.traded, ledger.traded, rtol=1e-9, atol=1e-6)
     np.testing.assert_array_equal(run.trades.entry_ms, ledger.trade_ints[:, 3])
     np.testing.assert_allclose(run.trades.profit, ledger.trade_money[:, 3], rtol=1e-9, atol=1e-9)
+
+
+def test_nothing_is_entered_that_the_venue_would_not_let_leave_at_its_stop() -> None:
+    picky = COIN.model_copy(update={"min_notional": Decimal(1_470)})
+    run = backtest(strategy("trend"), [walk(1)], [picky], replace(OPEN_ALL, stops="resting"))
+    whole = backtest(strategy("trend"), [walk(1)], [COIN], replace(OPEN_ALL, stops="resting"))
+    assert 0 < len(run.trades) < len(whole.trades)
+    assert (run.trades.quantity * np.minimum(run.trades.entry_price, run.trades.entry_stop) >= 1_470).all()
 
 
 def test_buy_and_hold_is_the_index_within_its_costs() -> None:

@@ -71,7 +71,7 @@ class Prepared:
         """With `lots`, which `sizing` allows; raises Refusal where the venue takes no order as small as that. `on`: the
         book that its accounts are chosen by, by default the one it was sized on."""
         prices, book = self.entry.prices, on or self.entry.book
-        lots, steps = _at_least(self.case.rules, prices, lots, (self.slipped.limit, *sizing.steps))
+        lots, steps = _at_least(self.entry, lots, (self.slipped.limit, *sizing.steps))
         parts = routing.split(replace(self.entry, book=book), lots, self.case.policy.account_id)
         if self.entry.accounts:
             steps = _routed(self.case.rules, parts, lots, steps)
@@ -134,11 +134,9 @@ def _unoccupied(case: Case, direction: Direction) -> None:
         raise Refusal(Reason.POSITION_OPEN, f"{case.signal.strategy_id} already holds or awaits {case.rules.symbol}")
 
 
-def _at_least(
-    rules: Instrument, prices: pricing.Prices, lots: int, steps: tuple[Limit, ...]
-) -> tuple[int, tuple[Limit, ...]]:
+def _at_least(entry: Entry, lots: int, steps: tuple[Limit, ...]) -> tuple[int, tuple[Limit, ...]]:
     """The venue's smallest order; below it there is no order, and the limit that made it so small is the reason."""
-    least = rules.min_lots(prices.low)
+    rules, least = entry.rules, entry.fewest
     takes = f"{rules.venue} takes {words.quantity(least, rules)} or more"
     if lots:
         steps = (*steps, Limit(name=Reason.MIN_NOTIONAL, passed=lots >= least, note=takes))

@@ -61,6 +61,11 @@ class Entry:
         worst = self.prices.high if self.long else self.prices.low
         return self.rules.price(abs(worst - self.stop_ticks))
 
+    @property
+    def fewest(self) -> int:
+        """Lots that the venue takes wherever it may fill, and at its stop too: what could not leave there stays out."""
+        return self.rules.min_lots(min(self.prices.low, self.stop_ticks))
+
     @cached_property
     def stake(self) -> Stake | None:
         """What the tail is made of; None where nobody's days are known."""

@@ -44,7 +44,7 @@ def able(policy: Policy, book: RiskBook, rules: Instrument) -> tuple[str, ...]:
 def takes(entry: Entry) -> dict[str, int]:
     """How many lots each account can take by itself, should all that is on its way in it fill at its worst; 0 where
     that is less than its venue's smallest order."""
-    least, found = entry.rules.min_lots(entry.prices.low), {}
+    least, found = entry.fewest, {}
     for name in sorted(entry.accounts):
         lots = _covered(entry, name)
         found[name] = lots if lots >= least else 0
@@ -77,7 +77,7 @@ def split(entry: Entry, lots: int, own: str) -> dict[str, int]:
     go where there is nothing to choose."""
     if not entry.accounts:
         return {own: lots}
-    return shares(lots, takes(entry), entry.rules.min_lots(entry.prices.low))
+    return shares(lots, takes(entry), entry.fewest)
 
 
 def shares(lots: int, takes: Mapping[str, int], least: int) -> dict[str, int]:

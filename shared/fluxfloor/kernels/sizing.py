@@ -137,4 +137,5 @@ def sized(
     if deep:
         lots //= 2
     lots = whole_below(lots * size)
-    return Order(lots, stop, OK) if lots >= fewest_lots(rules, s, ends.low) else Order(0, 0, TOO_SMALL)
+    fewest = fewest_lots(rules, s, min(ends.low, stop))  # it must be able to leave at its stop too
+    return Order(lots, stop, OK) if lots >= fewest else Order(0, 0, TOO_SMALL)

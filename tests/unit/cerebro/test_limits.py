@@ -120,6 +120,13 @@ def test_below_the_venues_minimum_there_is_no_order_and_the_limit_that_made_it_s
     assert not limit(decided, "min_notional").passed
 
 
+def test_what_could_not_leave_at_its_stop_does_not_come_in():
+    """One lot is worth 5 USDT here, the least that the venue takes, and less at the stop."""
+    decided = decide(signal(size=quantity("0.0001")))
+    assert decided.decision.reason is Reason.MIN_NOTIONAL
+    assert decide(signal(size=quantity("0.0002"))).decision.lots == 2
+
+
 def test_a_limit_that_leaves_nothing_is_the_reason_itself():
     decided = decide(signal(), book(30))
     assert decided.decision.reason is Reason.POSITION_CAP
