@@ -25,7 +25,8 @@ from functions.api import acts
 
 ANN = "ann"
 WHY = "a storm"
-MEDDLES = ("tighten", "halt", "resume")  # what somebody may do just when a handler is about to commit
+# What somebody may do just when a handler is about to commit.
+MEDDLES = ("tighten", "halt", "resume", "resume", "cancel", "amend", "look", "exit")
 
 
 class People:

@@ -283,7 +283,8 @@ class Simulation:
         self.boundaries += 1
         strikes = self.faults.strikes
         if item.at == "before store.commit" and strikes("meddling"):
-            self._acts(self.faults.random().choice(people.MEDDLES))
+            drawn = self.faults.random()
+            self._acts(drawn.choice(people.MEDDLES), drawn.randrange(1_000))
         if self.boundaries == self.play.crash_at or strikes("crash"):
             return Fate.DIE
         if not strikes("stall"):
