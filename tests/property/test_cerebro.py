@@ -143,7 +143,7 @@ def held(on: RiskBook, key: str) -> int:
 # --- the properties ----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=PICKY)
+@settings(max_examples=250, deadline=None, suppress_health_check=PICKY)
 @given(wishes(), held_books(), limits, quotes)
 def test_an_accepted_entry_leaves_every_limit_unbroken(wish, on, under, moved):
     done = decided(wish, on, under, moved)
@@ -165,7 +165,7 @@ def test_an_accepted_entry_leaves_every_limit_unbroken(wish, on, under, moved):
         assert done.decision.slippage_share <= under.slippage_share
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=PICKY)
+@settings(max_examples=200, deadline=None, suppress_health_check=PICKY)
 @given(wishes(), held_books(), limits, quotes)
 def test_what_may_be_lost_at_the_stop_is_within_the_risk_per_trade(wish, on, under, moved):
     done = decided(wish, on, under, moved)
@@ -179,7 +179,7 @@ def test_what_may_be_lost_at_the_stop_is_within_the_risk_per_trade(wish, on, und
         assert order.stop_loss_ticks < entry if long else order.stop_loss_ticks > entry
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=PICKY)
+@settings(max_examples=200, deadline=None, suppress_health_check=PICKY)
 @given(wishes(), held_books(), limits, quotes)
 def test_an_exit_is_never_more_than_is_there_and_never_refused_while_something_is(wish, on, under, moved):
     wish = wish.model_copy(update={"action": Action.EXIT})
@@ -214,7 +214,7 @@ TIGHTER = {
 }  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=PICKY)
+@settings(max_examples=250, deadline=None, suppress_health_check=PICKY)
 @given(wishes(), held_books(), limits, limits, st.sampled_from(sorted(TIGHTER)), quotes)
 def test_a_tighter_limit_never_gives_more(wish, on, under, other, name, moved):
     wish = wish.model_copy(update={"action": Action.ENTRY})

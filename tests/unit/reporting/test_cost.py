@@ -155,7 +155,7 @@ counted = st.builds(
 flows = st.dictionaries(st.sampled_from(sorted(STAGES)), counted, max_size=4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(flows, st.floats(0, 20_000))
 def test_nobody_pays_more_than_the_list_price_nor_less_than_the_list_price_less_the_allowances(flow, signals):
     bill = monthly_bill(only_signals(**flow), Traffic(signals), NOTHING)
@@ -168,7 +168,7 @@ def test_nobody_pays_more_than_the_list_price_nor_less_than_the_list_price_less_
     assert all(paid >= -1e-9 for paid in used.values())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(flows, st.integers(0, 10_000), st.integers(1, 10_000))
 def test_more_signals_never_mean_more_cheaply_kept_documents(flow, fewer, more):
     """Only Cloud Run may fall with traffic: instances that stay warm start less often."""
