@@ -73,11 +73,12 @@ def test_a_replay_goes_through_every_stage_and_its_books_agree(tmp_path: Path) -
 
 @pytest.mark.emulators
 def test_the_emulators_give_the_identical_floor(emulators: object, tmp_path: Path) -> None:
-    write_candles(tmp_path / "bars.csv", 110)
+    write_candles(tmp_path / "bars.csv", 140)
     write_signals(tmp_path / "signals.jsonl", 6)
     signals = ("--signals", str(tmp_path / "signals.jsonl"))
     embedded, emulated = run_replay(tmp_path, *signals), run_replay(tmp_path, *signals, "--backend", "emulators")
     sound(emulated)
+    assert emulated["fills"] >= 4
     timing = ("wall_s", "steps_per_s", "steps")
     assert {name: embedded[name] for name in embedded if name not in timing} == {
         name: emulated[name] for name in emulated if name not in timing
