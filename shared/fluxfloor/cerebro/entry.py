@@ -63,8 +63,10 @@ class Entry:
 
     @property
     def fewest(self) -> int:
-        """Lots that the venue takes wherever it may fill, and at its stop too: what could not leave there stays out."""
-        return self.rules.min_lots(min(self.prices.low, self.stop_ticks))
+        """Lots that the venue takes wherever it may fill, and at its stop too: what could not leave there stays out. A
+        stop beyond a third of the price away counts as one there: it is a stop in name, and its rest is dust."""
+        low = self.prices.low
+        return self.rules.min_lots(max(min(low, self.stop_ticks), 2 * low // 3, 1))
 
     @cached_property
     def stake(self) -> Stake | None:

@@ -137,5 +137,6 @@ def sized(
     if deep:
         lots //= 2
     lots = whole_below(lots * size)
-    fewest = fewest_lots(rules, s, min(ends.low, stop))  # it must be able to leave at its stop too
+    leaves = max(min(ends.low, stop), 2 * ends.low // 3, 1)  # at its stop, too, or a third below: as in cerebro.entry
+    fewest = fewest_lots(rules, s, leaves)
     return Order(lots, stop, OK) if lots >= fewest else Order(0, 0, TOO_SMALL)

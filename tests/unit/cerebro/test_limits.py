@@ -127,6 +127,12 @@ def test_what_could_not_leave_at_its_stop_does_not_come_in():
     assert decide(signal(size=quantity("0.0002"))).decision.lots == 2
 
 
+def test_a_stop_in_name_only_keeps_nothing_out():
+    far = signal(size=quantity("0.0002"), stop_loss=d(1))
+    assert decide(far).decision.lots == 2
+    assert decide(signal(size=quantity("0.0001"), stop_loss=d(1))).decision.reason is Reason.MIN_NOTIONAL
+
+
 def test_a_limit_that_leaves_nothing_is_the_reason_itself():
     decided = decide(signal(), book(30))
     assert decided.decision.reason is Reason.POSITION_CAP
