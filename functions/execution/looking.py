@@ -35,7 +35,7 @@ log = logging.getLogger("fluxfloor.execution")
 
 def look(context: Context, order: Order) -> None:
     rules = rules_of(context, order.intent)
-    venue = context.ports.venue(order.intent.account_id)
+    venue, asked_ms = context.ports.venue(order.intent.account_id), context.now_ms
     seen = _found(venue, order.client_order_id, order.submitted_ms, rules)
     if seen is not None and not seen.state.terminal and (why := _must_go(context, order)):
         order = _taking_back(context, order, why)
@@ -43,7 +43,7 @@ def look(context: Context, order: Order) -> None:
     if seen is not None:
         record(context, order, seen, rules)
     else:
-        _missing(context, order, rules)
+        _missing(context, order, rules, asked_ms)
 
 
 def look_once_more(context: Context, order: Order, however_late: bool = False) -> None:
@@ -136,11 +136,12 @@ def _cancelled(
 # --- not there ---------------------------------------------------------------------------------------------------
 
 
-def _missing(context: Context, order: Order, rules: Instrument) -> None:
-    """Counted, and acted on only when it can't arrive any more. That it still can't be seen once a person has been
-    asked is worth no commit."""
+def _missing(context: Context, order: Order, rules: Instrument, asked_ms: int) -> None:
+    """Counted, and acted on only when it could not arrive any more at the time that the venue was asked: whoever was
+    held up since knows no more than he did then. That it still can't be seen once a person has been asked is worth no
+    commit."""
     capabilities = capabilities_of(context.settings, order.intent)
-    if alarms.asked(order) and next_of_missing(order, capabilities, context.now_ms) is Next.ASK_A_PERSON:
+    if alarms.asked(order) and next_of_missing(order, capabilities, asked_ms) is Next.ASK_A_PERSON:
         return
 
     def decide(event: Event, work: Work) -> None:
@@ -152,13 +153,14 @@ def _missing(context: Context, order: Order, rules: Instrument) -> None:
             lost = lifecycle.lost(missed, "its sender never came back", work.now_ms)
             state(work, lost, slot, current, rules)
             missed = lost.order
-        _act(work, missed, slot, capabilities, rules)
+        _act(work, missed, slot, next_of_missing(missed, capabilities, asked_ms), capabilities, rules)
 
     context.step(cause(context, order, "missing"), decide)
 
 
-def _act(work: Work, order: Order, slot: Slot | None, capabilities: Capabilities, rules: Instrument) -> None:
-    move = next_of_missing(order, capabilities, work.now_ms)
+def _act(
+    work: Work, order: Order, slot: Slot | None, move: Next, capabilities: Capabilities, rules: Instrument
+) -> None:  # fmt: skip
     if move is Next.GIVE_UP:
         state(work, _given_up(order, work.now_ms), slot, order, rules)
     elif move is Next.ASK_A_PERSON:

@@ -9,7 +9,7 @@ from fluxfloor.contracts.orders import OrderState, Purpose
 from fluxfloor.contracts.venues import Capabilities
 from fluxfloor.execution import plans
 
-MIN_LOOKUPS = 2  # negative look-ups, after the grace, before an order counts as not there
+MIN_LOOKUPS = 2  # negative look-ups, the last of them after the grace, before an order counts as not there
 BURN_TRIES = 8  # placements under the id of a lost one, before a person is asked why the venue takes none of them
 
 
@@ -22,8 +22,9 @@ class Next(Enum):
     ASK_A_PERSON = "ask_a_person"
 
 
-def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Next:
-    """A placement counts as not there only once it can't arrive any more and would be seen if it had.
+def next_of_missing(order: Order, capabilities: Capabilities, asked_ms: int) -> Next:
+    """A placement counts as not there only once it can't arrive any more and would be seen if it had. `asked_ms`: when
+    the venue was asked, which may be long before anything is concluded from its answer.
 
     | the venue's promise                    | what closes a position         | entry        |
     |----------------------------------------|--------------------------------|--------------|
@@ -35,7 +36,7 @@ def next_of_missing(order: Order, capabilities: Capabilities, now_ms: int) -> Ne
     Where only ids are for ever, a stop is sent again all the same, and then cancelled: once its id is used up, the lost
     one can't come to life any more. A venue that refuses to take it, time and again, leaves that to a person too.
     """
-    if now_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
+    if asked_ms < settled_ms(order, capabilities) or order.looked_up < MIN_LOOKUPS:
         return Next.WAIT
     if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
         return Next.ASK_A_PERSON  # it was there: that it can't be seen now is no proof of its end

@@ -76,6 +76,28 @@ def test_a_lost_placement_that_is_proved_not_to_be_there_ends_as_filled_where_no
     assert (state(room), len(room.venue.placed)) == (S.FILLED, 1)
 
 
+def test_an_absence_that_was_seen_before_the_grace_was_over_proves_nothing_after_it(room, monkeypatch):
+    """The look-up was made in time, and whoever made it was held up before he could conclude from it."""
+    capable(monkeypatch, read_lag_ms=60_000)
+    buy_first(room)
+    room.venue.mood = "lost after"
+    room.ask(intent("out", Side.SELL))
+    placed_ms = room.clock.now_ms()
+
+    def hidden(*given):
+        if room.clock.now_ms() >= placed_ms + 60_000:
+            return room.venue.inner.find(*given)
+        if room.clock.now_ms() >= placed_ms + 40_000:
+            room.clock.advance_to(placed_ms + 130_000)
+        return None
+
+    room.venue.find = hidden
+    room.later(45_000)
+    assert (state(room, "out"), room.clock.now_ms() >= placed_ms + 130_000) == (S.UNKNOWN, True)
+    room.later(60_000)
+    assert (state(room, "out"), room.order("out").attempt) == (S.FILLED, 1)
+
+
 def test_while_a_person_is_awaited_it_is_looked_for_without_a_commit_and_found(room, monkeypatch):
     capable(monkeypatch, placement_expiry_ms=0, permanent_client_ids=False)
     room.venue.mood = "lost before"
