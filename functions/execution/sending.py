@@ -32,6 +32,7 @@ from functions.execution.recording import (
 )
 
 log = logging.getLogger("fluxfloor.execution")
+QUOTE_GOOD_MS = 10_000  # after it was asked for
 LONGEST_TIMER_MS = 20 * 86_400_000  # timers reach no farther than a month; beyond, the sweep sees to an expiry
 
 
@@ -49,12 +50,14 @@ def send(context: Context, order: Order) -> str:
     if context.now_ms < order.due_ms:
         return ""
     capabilities, rules = capabilities_of(context.settings, order.intent), rules_of(context, order.intent)
+    asked_ms = context.now_ms
     quote = _quote(context, order, rules) if plans.wants_quote(order) else None
     submitted = Submitted()
 
     def decide(_: object, work: Work) -> None:
         nonlocal submitted
-        submitted = _submit(work, order, capabilities, rules, quote)
+        good = quote if work.now_ms <= asked_ms + QUOTE_GOOD_MS else None  # it may have been held up since
+        submitted = _submit(work, order, capabilities, rules, good)
 
     taken = context.step(cause(context, order, "submit"), decide)
     if not (taken.fresh and submitted.leaves):

@@ -117,6 +117,24 @@ def test_an_entry_that_does_not_fill_is_chased_at_mid_and_then_given_up(room):
     assert (order.state, order.reason) == (S.CANCELLED, "not filled after 2 chases")
 
 
+def test_nobody_chases_at_a_price_that_he_was_told_long_ago(room):
+    """The quote came in time, and whoever asked for it was held up; the market has fallen meanwhile."""
+    plan = Plan(style=PlanStyle.CHASE, expected_alpha=d("0.05"), max_chases=1)
+    room.ask(intent(lots=100, order_type=OrderType.LIMIT, limit_ticks=499_000, plan=plan))
+    inner, room.venue.quote = room.venue.quote, None
+
+    def held_up(instrument):
+        told = inner(instrument)
+        room.clock.advance_to(room.clock.now_ms() + 90_000)
+        room.market(49_395, 49_405)
+        room.venue.quote = inner
+        return told
+
+    room.venue.quote = held_up
+    room.later(240_000)
+    assert [int(placement.limit_price) for placement in room.venue.placed] == [49_900, 49_400]
+
+
 def test_a_chase_that_fills_is_one_intent_with_one_end(room):
     room.ask(
         intent(
