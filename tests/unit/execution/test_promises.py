@@ -37,14 +37,19 @@ def test_where_nothing_proves_it_a_person_is_asked_once_and_the_order_stays_open
     assert len(room.venue.placed) == 1
 
 
-def test_new_terms_of_a_lost_placement_wait_for_its_end(room, monkeypatch):
-    """It is sent again under its id, as it was: the two are one order, whichever of them arrives."""
+def lost_and_about_to_be_sent_again(room, monkeypatch) -> None:
+    """An exit "out", at a venue that takes an id only once."""
     capable(monkeypatch, placement_expiry_ms=0)
     buy_first(room)
     room.venue.mood = "lost before"
     room.ask(intent("out", Side.SELL))
     while state(room, "out") is not S.REQUESTED:
         room.later(1_000)
+
+
+def test_new_terms_of_a_lost_placement_wait_for_its_end(room, monkeypatch):
+    """It is sent again under its id, as it was: the two are one order, whichever of them arrives."""
+    lost_and_about_to_be_sent_again(room, monkeypatch)
     room.change("amend", "out", lots=6)
     assert room.order("out").cancelling == AMEND
     room.later(60_000)
@@ -54,12 +59,7 @@ def test_new_terms_of_a_lost_placement_wait_for_its_end(room, monkeypatch):
 
 
 def test_a_lost_placement_of_which_no_more_is_wanted_is_not_sent_again(room, monkeypatch):
-    capable(monkeypatch, placement_expiry_ms=0)
-    buy_first(room)
-    room.venue.mood = "lost before"
-    room.ask(intent("out", Side.SELL))
-    while state(room, "out") is not S.REQUESTED:
-        room.later(1_000)
+    lost_and_about_to_be_sent_again(room, monkeypatch)
     order = room.order("out")
     room.floor.store.patch(Ref("orders", "out"), {"filled_lots": order.intent.lots})
     room.later(300_000)
