@@ -105,7 +105,7 @@ def watch(context: Context, slot_id: str) -> str:
     moved: list[str] = []
 
     def decide(_: object, work: Work) -> None:
-        moved[:] = _watched(work, slot_id, rules, quote)
+        moved[:] = _watched(work, slot, rules, quote)
 
     context.step(_cause(context, slot, "watch", context.now_ms), decide)
     return moved[0] if moved else ""
@@ -119,13 +119,16 @@ def _quote(context: Context, entry: OrderIntent, rules: Instrument) -> Quote | N
         return None
 
 
-def _watched(work: Work, slot_id: str, rules: Instrument, quote: Quote | None) -> list[str]:
-    (slot,) = work.read(Slot.key(slot_id))
+def _watched(work: Work, seen: Slot, rules: Instrument, quote: Quote | None) -> list[str]:
+    """`quote` was asked for the slot as it was `seen`: it says nothing of a position that was opened, or of a stop that
+    was moved, while whoever asked was held up."""
+    (slot,) = work.read(Slot.key(seen.id))
     if slot is None or slot.entry is None or not slot.lots or slot.leaving:
         return []
+    quote = quote if slot.version == seen.version else None
     due_ms = work.now_ms + LOOK_EVERY_MS
     slot = slot.model_copy(update={"watch_ms": due_ms})
-    work.set_timer("watch", slot_id, due_ms)
+    work.set_timer("watch", seen.id, due_ms)
     moved = slots.trailed(slot, rules, quote) if quote is not None else slot
     work.write(moved)
     capabilities = capabilities_of(work.settings, moved.entry or _none())

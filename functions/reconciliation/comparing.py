@@ -99,9 +99,10 @@ def _compared(context: Context, account_id: str, step: int) -> bool | None:
     False where there is more to book than one commit takes."""
     account = context.read(Account.key(account_id))
     version = account.version if account else 0
-    since = since_ms(account, context.now_ms)
+    asked_ms = context.now_ms  # whoever is held up between here and the commit knows no more than he did now
+    since = since_ms(account, asked_ms)
     seen = context.ports.venue(account_id).books(since)
-    ours = known(context.ports.store, account, seen, context.now_ms) if account else Known()
+    ours = known(context.ports.store, account, seen, asked_ms) if account else Known()
     tick = ScheduleTicked(stage="reconciliation", job="compare", scheduled_ms=context.now_ms)
     judged: bool | None = True
 
@@ -112,16 +113,16 @@ def _compared(context: Context, account_id: str, step: int) -> bool | None:
         if (current.version if current else 0) != version:
             judged = None
         elif current is None:
-            _open(work, account_id, seen)
+            _open(work, account_id, seen, asked_ms)
         else:
-            judged = _judge(work, current, Looked(seen, since), ours)
+            judged = _judge(work, current, Looked(seen, since, asked_ms), ours)
 
     context.step(context.cause(tick, account_id, version, context.now_ms, step), decide)
     return judged
 
 
 def _judge(work: Work, account: Account, looked: Looked, ours: Known) -> bool:
-    plan = reconcile.plan(account, looked.seen, ours, work.now_ms)
+    plan = reconcile.plan(account, looked.seen, ours, looked.asked_ms)
     _tell(work, account, plan)
     taken = take(work, account, plan)
     after = books.margin(taken.account, looked.seen.margin_used, looked.seen.margin_free)
@@ -138,11 +139,11 @@ def _judge(work: Work, account: Account, looked: Looked, ours: Known) -> bool:
 
 def _held_against(work: Work, account: Account, looked: Looked, ours: Known, plan: Plan) -> Account:
     booked = ours.trades | {item.fill.trade_id for item in plan.adopt}
-    found = compare_books(account, looked.seen, booked, work.now_ms)
+    found = compare_books(account, looked.seen, booked, looked.asked_ms)
     if not found.agrees:
         return differ(work, account, found, looked)
     lately = work.now_ms - account.agreed_ms < AGREED_LATELY_MS
-    return account if lately and not account.mismatches else agree(work, account)
+    return account if lately and not account.mismatches else agree(work, account, looked.asked_ms)
 
 
 def _news(before: Account, after: Account) -> bool:
@@ -157,10 +158,10 @@ def _cause(before: Account, after: Account, plan: Plan) -> str:
     return "external" if plan.adopt else "transfer" if plan.transfers else "adjustment"
 
 
-def _open(work: Work, account_id: str, seen: VenueBooks) -> None:
+def _open(work: Work, account_id: str, seen: VenueBooks, asked_ms: int) -> None:
     setting = work.settings.accounts[account_id]
     opened = books.open_account(
-        account_id, setting.portfolio, setting.venue, setting.currency, dict(seen.balances), work.now_ms,
+        account_id, setting.portfolio, setting.venue, setting.currency, dict(seen.balances), asked_ms,
         rates_of(work, seen.balances, setting.currency), reconcile.just_before(seen),
     )  # fmt: skip
     keep(work, opened.account, opened.entries, ())

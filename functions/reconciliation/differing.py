@@ -25,21 +25,22 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One answer of the venue, and from when on it was asked for what had happened."""
+    """One answer of the venue, from when on it was asked for what had happened, and when it was asked."""
 
     seen: VenueBooks
     since_ms: int
+    asked_ms: int
 
 
-def agree(work: Work, account: Account) -> Account:
-    """The books are the venue's again. Entries that were halted wait for a person."""
+def agree(work: Work, account: Account, asked_ms: int) -> Account:
+    """The books are the venue's again, as of when it was asked. Entries that were halted wait for a person."""
     _withdraw(work, account)
     if account.mismatches >= PATIENCE:
         message = f"books of {account.id} agree with {account.venue} again; entries wait for a person to resume them"
         work.emit(risk("books_agree", account, Severity.INFO, message, work.now_ms))
     return account.model_copy(
         update={
-            "mismatches": 0, "agreed_ms": work.now_ms, "agreed_entries": account.entries, "proposed": ""
+            "mismatches": 0, "agreed_ms": asked_ms, "agreed_entries": account.entries, "proposed": ""
         }
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> A
     if rounded and not found.overdue and not found.in_flight and not account.mismatches:
         crumbs = _proposed(work, account, found, looked)
         if crumbs.value is not None and crumbs.value <= work.settings.reconciliation.rounding:
-            return _rounded_off(work, account, crumbs)
+            return _rounded_off(work, account, crumbs, looked)
     account = account.model_copy(update={"mismatches": account.mismatches + 1})
     if account.mismatches < PATIENCE:
         return account
@@ -68,7 +69,7 @@ def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> A
     proposal = _by_settings(work, proposal)
     _block(work, account, f"{describe(found)}; adjustment {proposal.id} is proposed")
     if proposal.state is AdjustmentState.CONFIRMED:
-        return _book(work, account, proposal)
+        return _book(work, account, proposal, looked)
     work.write(proposal)
     return account
 
@@ -101,7 +102,7 @@ def _by_settings(work: Work, proposal: Adjustment) -> Adjustment:
     )
 
 
-def _book(work: Work, account: Account, agreed: Adjustment) -> Account:
+def _book(work: Work, account: Account, agreed: Adjustment, looked: Looked) -> Account:
     rules = instruments(work, account)
     rates = rates_for(work, account, rules, *agreed.differences)
     booked = adopting.book_adjustment(account, agreed, rules, rates, work.now_ms)
@@ -110,10 +111,10 @@ def _book(work: Work, account: Account, agreed: Adjustment) -> Account:
     words = ", ".join(f"{canonical(amount)} {name}" for name, amount in sorted(agreed.differences.items()))
     message = f"{account.id} was adjusted by {words} as {agreed.treat_as}, agreed by {agreed.decided_by}"
     work.emit(risk("books_adjusted", account, Severity.WARNING, message, work.now_ms, adjustment=agreed.id))
-    return agree(work, booked.account.model_copy(update={"proposed": ""}))
+    return agree(work, booked.account.model_copy(update={"proposed": ""}), looked.asked_ms)
 
 
-def _rounded_off(work: Work, account: Account, crumbs: Adjustment) -> Account:
+def _rounded_off(work: Work, account: Account, crumbs: Adjustment, looked: Looked) -> Account:
     rules = instruments(work, account)
     booked = adopting.book_adjustment(
         account, crumbs, rules, rates_for(work, account, rules, *crumbs.differences), work.now_ms
@@ -124,7 +125,7 @@ def _rounded_off(work: Work, account: Account, crumbs: Adjustment) -> Account:
             update={"state": AdjustmentState.BOOKED, "decided_by": BY_SETTINGS, "decided_ms": work.now_ms}
         )
     )
-    return agree(work, booked.account)
+    return agree(work, booked.account, looked.asked_ms)
 
 
 def _withdraw(work: Work, account: Account) -> None:

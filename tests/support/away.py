@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,7 @@ class Away:
         self.orders: list[VenueOrder] = []
         self.more: dict[str, Any] = {}
         self.asked: list[int] = []
+        self.held_up: Callable[[], None] | None = None  # once, between the venue's answer and whoever asked
 
     def books(self, since_ms: int) -> VenueBooks:
         self.asked.append(since_ms)
@@ -67,11 +69,15 @@ class Away:
                 balances[currency] = balances.get(currency, d(0)) + amount
         for currency, amount in self.more.items():
             balances[currency] = balances.get(currency, d(0)) + amount
-        return replace(
+        answer = replace(
             seen, balances=balances, orders=(*(seen.orders or ()), *self.orders),
             fills=(*seen.fills, *(item for item in self.fills if item.fill.ts_event_ms >= since_ms)),
             transfers=tuple(item for item in self.transfers if item.ts_event_ms >= since_ms),
         )  # fmt: skip
+        meanwhile, self.held_up = self.held_up, None
+        if meanwhile:
+            meanwhile()
+        return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)

@@ -195,6 +195,38 @@ def test_an_order_that_execution_took_for_ended_is_looked_at_again_and_told_once
     assert {change.change.intent_id for change in books.changes()} == {"i9"}
 
 
+# --- an answer that is older than its commit ---------------------------------------------------------------------
+
+
+def test_books_agree_as_of_when_the_venue_was_asked(books):
+    """Whoever asked was held up for so long that the next comparison would not look back as far; another hand has
+    traded meanwhile."""
+
+    def meanwhile() -> None:
+        books.away.fills.append(traded("x", at_ms=books.clock.now_ms() + MINUTE_MS))
+        books.later(20 * MINUTE_MS)
+
+    books.away.held_up = meanwhile
+    books.look()
+    assert (books.account.mismatches, books.account.agreed_ms) == (0, AT_MS + 5 * MINUTE_MS)
+    books.look(2)
+    assert books.whole()
+    assert (books.halt(), books.risks()) == (None, ["external_trade"])
+
+
+def test_a_cancel_that_was_on_its_way_when_the_venue_was_asked_revives_nothing(books):
+    books.put(ordered("i9", "c-9", OrderState.CANCELLED, at_ms=AT_MS + 5 * MINUTE_MS - 1_000))
+    books.away.orders.append(resting("c-9", "V-9"))
+
+    def meanwhile() -> None:
+        books.away.orders.clear()
+        books.later(2 * STRAY_MS)
+
+    books.away.held_up = meanwhile
+    books.look(2)
+    assert (books.changes(), books.risks()) == ([], [])
+
+
 # --- money between our accounts ----------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.execution import Lease
+from fluxfloor.contracts.orders import Side
 from fluxfloor.contracts.signals import OrderType
 
 from tests.support.desk import intent
@@ -57,4 +58,33 @@ def test_a_stop_that_has_not_left_yet_is_never_sent_for_less_than_is_held(tmp_pa
         room.sweep()
     stops = [placed.quantity for placed in room.venue.placed if placed.order_type is OrderType.STOP]
     assert stops == [Decimal("0.0200")]
+    room.close()
+
+
+def test_a_stop_is_not_left_at_by_a_price_from_before_it_was_moved_there(tmp_path, monkeypatch):
+    """Whoever asked for the quote was held up; others have followed the market up with the stop meanwhile."""
+    knows = venues.CAPABILITIES["paper"]
+    no_stops = replace(knows, order_types=knows.order_types - {OrderType.STOP})
+    monkeypatch.setitem(venues.CAPABILITIES, "paper", no_stops)
+    room = ExecutionRoom(tmp_path, stops="venue")
+    room.ask(intent("in", lots=100, stop_loss_ticks=490_000, trail_ticks=10_000))
+    room.later(1_000)
+    room.sweep()
+    inner = room.venue.quote
+
+    def held_up(instrument):
+        told, room.venue.quote = inner(instrument), inner
+        room.market(51_995, 52_005)
+        room.clock.advance_to(room.clock.now_ms() + 30_000)
+        room.sweep()
+        room.clock.advance_to(room.clock.now_ms() + 1_000)
+        return told
+
+    room.venue.quote = held_up
+    room.later(10_000)
+    assert room.slot().stop_ticks == 509_950
+    assert len(room.venue.placed) == 1, "it has left"
+    room.market(50_895, 50_905)
+    room.later(30_000)
+    assert [placed.side for placed in room.venue.placed] == [Side.BUY, Side.SELL]
     room.close()
