@@ -24,6 +24,7 @@ SEEDS = range(6)  # a full run plays a thousand beside the tests
 SLICES = 8
 ONCE_RED = (
     15, 35, 63, 103, 589, 1030, 1064, 10_000, 10_120, 10_289, 10_467, 12_210, 17_083, 21_075, 22_088, 24_196, 52_618,
+    83_988,
 )  # fmt: skip
 WINDOWED = {"joint_window_takes": "all"}
 
@@ -38,7 +39,8 @@ def test_what_once_broke_something_holds(seed: int) -> None:
     """A stop that nobody knew of, a watch for days, a placement sent by two, an exit that the venue let lie, a halt
     brought to all orders by one delivery, a trade that was listed twice and adopted twice, a
     decision heard of days after its order was forgotten, the rest of a placement whose intent was amended to less,
-    an id that was given up before it was used up, an absence that was acted on long after it was seen."""
+    an id that was given up before it was used up, an absence that was acted on long after it was seen, a message whose
+    first failure came after fourteen deliveries that had died."""
     assert violations(Play(seed)) == []
 
 

@@ -34,7 +34,8 @@ from fluxfloor.runtime.versions import code_versions
 from fluxfloor.runtime.work import Work
 
 MAX_CONFLICTS = 40  # then the message is nacked, and its back-off spreads the crowd
-MAX_ATTEMPTS = 15  # deliveries of a message that keeps failing, before a person has to look
+MAX_ATTEMPTS = 15  # deliveries of a message that its handler fails on, before a person has to look
+PATIENCE = 90  # of one that has only to wait: attempts that died or were put off count too, and blame it for nothing
 SWEEP_GRACE_MS = 30_000  # younger unsent steps are most likely being sent right now
 SWEEP_LIMIT = 200
 SWEEP_PAGES = 20
@@ -237,10 +238,11 @@ class Runner:
             log.info("retry later: %s", problem, extra=told)
         elif not isinstance(problem, Poison):  # a bug of ours: the message is innocent and must not be lost
             log.error("handler failed", exc_info=problem, extra=told)
-        exhausted = delivery.attempt >= MAX_ATTEMPTS
-        if exhausted and isinstance(problem, RetryLater) and self._left_to_the_sweep(delivery):
+        waits = isinstance(problem, RetryLater)
+        if waits and delivery.attempt >= MAX_ATTEMPTS and self._left_to_the_sweep(delivery):
             log.warning("left to the sweep: %s", problem, extra=told)
             return Outcome.ACK
+        exhausted = delivery.attempt >= (PATIENCE if waits else MAX_ATTEMPTS)
         hopeless = isinstance(problem, (Poison, InvariantBroken)) or exhausted
         return self._quarantine(delivery, problem) if hopeless else Outcome.NACK
 

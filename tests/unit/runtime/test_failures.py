@@ -14,8 +14,9 @@ from fluxfloor.contracts.policy import Halt
 from fluxfloor.errors import CommitUnknown, InvariantBroken, Poison, RetryLater, Throttled
 from fluxfloor.local.floor import tick_delivery
 from fluxfloor.ports import Delivery
-from fluxfloor.runtime.runner import MAX_ATTEMPTS, Outcome
+from fluxfloor.runtime.runner import MAX_ATTEMPTS, PATIENCE, Outcome
 from fluxfloor.runtime.work import Work
+from fluxfloor.topology import STAGES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,12 +66,29 @@ def test_a_transient_failure_is_brought_again_and_not_kept(lab: Lab) -> None:
     assert lab.find(BOOK).account_version == 1
 
 
-@pytest.mark.parametrize("problem", [RetryLater("never"), KeyError("a bug")])
-def test_what_fails_to_its_last_attempt_is_for_a_person(lab: Lab, problem: Exception) -> None:
+@pytest.mark.parametrize(
+    ("problem", "most"),
+    [(RetryLater("never"), PATIENCE), (CommitUnknown("no answer"), PATIENCE), (KeyError("a bug"), MAX_ATTEMPTS)],
+)
+def test_what_fails_to_its_last_attempt_is_for_a_person(lab: Lab, problem: Exception, most: int) -> None:
     failing(lab, problem, problem)
-    assert lab.handle(heard(), attempt=MAX_ATTEMPTS - 1) is Outcome.NACK
-    assert lab.handle(heard(), attempt=MAX_ATTEMPTS) is Outcome.ACK
-    assert held(lab)["reason"] in ("retry_later", "handler_failed")
+    assert lab.handle(heard(), attempt=most - 1) is Outcome.NACK
+    assert lab.handle(heard(), attempt=most) is Outcome.ACK
+    assert held(lab)["reason"] == getattr(problem, "reason", "handler_failed")
+
+
+def test_the_bus_is_more_patient_than_the_stage() -> None:
+    """A person sees the reason in the quarantine, and none in the dead letters."""
+    given = {subscription.max_attempts for stage in STAGES.values() for subscription in stage.consumes}
+    assert MAX_ATTEMPTS < PATIENCE < min(given)
+
+
+def test_attempts_that_died_do_not_count_as_failures_of_what_only_has_to_wait(lab: Lab) -> None:
+    """Fourteen processes died over it or put it off; the fifteenth met a store that did not answer."""
+    failing(lab, CommitUnknown("no answer"))
+    fact = heard()
+    assert [lab.handle(fact, attempt) for attempt in (MAX_ATTEMPTS, MAX_ATTEMPTS + 1)] == [Outcome.NACK, Outcome.ACK]
+    assert (lab.quarantine(), lab.find(BOOK).account_version) == ([], 1)
 
 
 def test_what_was_decided_is_left_to_the_sweep_when_its_effect_keeps_failing(lab: Lab) -> None:
@@ -210,7 +228,7 @@ def test_a_release_that_meets_a_transient_failure_comes_again(lab: Lab) -> None:
 def test_a_release_itself_is_never_quarantined(lab: Lab) -> None:
     failing(lab, Poison("first"), RetryLater("never"))
     lab.handle(heard())
-    assert lab.release(held(lab)["id"], attempt=MAX_ATTEMPTS) is Outcome.ACK
+    assert lab.release(held(lab)["id"], attempt=PATIENCE) is Outcome.ACK
     assert held(lab)["state"] == "held"
 
 
