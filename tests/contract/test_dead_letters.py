@@ -30,7 +30,6 @@ def given_up(lab: BusLab, *facts: Fact) -> None:
     lab.inbox.answer = lambda *_: False
     lab.bus.publish(facts)
     lab.run_until(lambda: len(lab.inbox.received) == ATTEMPTS * len(facts))
-    lab.settle(1.0)
     lab.run_until(lambda: len(lab.letters.dead(ALERTS, MOST)) == len(facts), timeout_s=90.0)
     lab.inbox.received.clear()
     lab.inbox.answer = lambda *_: True

@@ -183,7 +183,7 @@ class PubSubLab(_Pushed):
         self._publisher = publisher_client()
         self._subscriptions: list[tuple[str, str]] = []
         self.bus = PubSubBus(self._publisher, project)
-        self.letters = PubSubDeadLetters(subscriber_client(), self.bus, project, VirtualClock(START_MS), wait_s=10.0)
+        self.letters = PubSubDeadLetters(subscriber_client(), self.bus, project, VirtualClock(START_MS), wait_s=2.0)
 
     def start(self, *subscriptions: tuple[str, Subscription]) -> None:
         provision_topics(self.project, {wanted.topic for _, wanted in subscriptions})
