@@ -38,8 +38,10 @@ def look(context: Context, order: Order) -> None:
     venue, asked_ms = context.ports.venue(order.intent.account_id), context.now_ms
     seen = _found(venue, order.client_order_id, order.submitted_ms, rules)
     if seen is not None and not seen.state.terminal and (why := _must_go(context, order)):
-        order = _taking_back(context, order, why)
-        seen = _cancelled(venue, order, seen, rules)
+        taken = _taking_back(context, order, why)
+        if taken.attempt != order.attempt:
+            return  # what was seen is of a placement that has ended meanwhile: it says nothing of the next
+        order, seen = taken, _cancelled(venue, taken, seen, rules)
     if seen is not None:
         record(context, order, seen, rules)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ SEEDS = range(6)  # a full run plays a thousand beside the tests
 SLICES = 8
 ONCE_RED = (
     15, 35, 63, 103, 589, 1030, 1064, 10_000, 10_120, 10_289, 10_467, 12_210, 17_083, 21_075, 22_088, 24_196, 52_618,
-    83_988,
+    83_988, 95_642,
 )  # fmt: skip
 WINDOWED = {"joint_window_takes": "all"}
 
@@ -40,7 +41,7 @@ def test_what_once_broke_something_holds(seed: int) -> None:
     brought to all orders by one delivery, a trade that was listed twice and adopted twice, a
     decision heard of days after its order was forgotten, the rest of a placement whose intent was amended to less,
     an id that was given up before it was used up, an absence that was acted on long after it was seen, a message whose
-    first failure came after fourteen deliveries that had died."""
+    first failure came after fourteen deliveries that had died, a placement that was taken for the one after it."""
     assert violations(Play(seed)) == []
 
 
@@ -70,6 +71,11 @@ def test_what_a_bar_sets_going_in_the_calm_comes_to_its_end(minutes: int) -> Non
         assert simulation.in_doubt()
         assert simulation.clock.now_ms() % QUARTER_MS >= SETTLES_MS
     assert result.violations == []
+
+
+def test_what_fills_little_by_little_comes_to_its_end() -> None:
+    """An exit that is begun late in the calm, where the market takes a little of it every minute."""
+    assert violations(Play(6, venue={"participation": Decimal("0.0005")}, calm_min=1)) == []
 
 
 def test_the_storms_clock_waits_only_for_what_states_a_fact() -> None:

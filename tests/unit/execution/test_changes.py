@@ -117,6 +117,30 @@ def test_an_entry_that_does_not_fill_is_chased_at_mid_and_then_given_up(room):
     assert (order.state, order.reason) == (S.CANCELLED, "not filled after 2 chases")
 
 
+def test_what_was_seen_of_one_placement_is_never_taken_for_the_next(room):
+    """Whoever looked was held up; others have taken that placement back meanwhile and sent the next, which got lost."""
+    plan = Plan(style=PlanStyle.CHASE, expected_alpha=d("0.05"), max_chases=1)
+    room.ask(intent("i1", lots=100, order_type=OrderType.LIMIT, limit_ticks=499_000, plan=plan))
+    find, patient_until_ms = room.venue.find, room.clock.now_ms() + 60_000
+
+    def held_up(*asked):
+        told = find(*asked)
+        if room.clock.now_ms() >= patient_until_ms:
+            room.venue.find = find
+            room.sweep()
+            room.venue.mood = "lost before"
+            room.clock.advance_to(room.clock.now_ms() + 1_000)
+            room.sweep()
+        return told
+
+    room.venue.find = held_up
+    room.later(65_000)
+    order = room.order("i1")
+    assert (len(room.venue.placed), order.attempt, order.venue_order_id) == (2, 2, None)
+    room.later(60_000)
+    assert (room.order("i1").state, room.order("i1").reason) == (S.EXPIRED, "the venue never had it")
+
+
 def test_nobody_chases_at_a_price_that_he_was_told_long_ago(room):
     """The quote came in time, and whoever asked for it was held up; the market has fallen meanwhile."""
     plan = Plan(style=PlanStyle.CHASE, expected_alpha=d("0.05"), max_chases=1)

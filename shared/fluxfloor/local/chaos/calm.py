@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fluxfloor.local.chaos import house
-from fluxfloor.local.chaos.invariants import undelivered
+from fluxfloor.local.chaos.invariants import undelivered, unended
 from fluxfloor.local.floor import Floor
 from fluxfloor.topology import STAGES
 
@@ -28,6 +28,7 @@ EVERY_MINUTE = (
     ("market", "pull"),
     ("execution", "sweep"),
 )  # ingestion's relay, too, has nothing to do but after a crash
+SLOW_MS = 7_200_000  # more for what is at work and fills little by little: a large exit in a shallow market
 QUIET_ROUNDS = 3  # so many in a row that found nothing to do end the calm
 
 
@@ -42,7 +43,7 @@ def settle(simulation: Simulation) -> int:
         simulation.finish_all()
         handled += floor.drain()
     quiet, end_ms = 0, clock.now_ms() + simulation.play.calm_min * MINUTE_MS
-    while clock.now_ms() < end_ms or clock.now_ms() % QUARTER_MS < SETTLES_MS:
+    while clock.now_ms() < end_ms or clock.now_ms() % QUARTER_MS < SETTLES_MS or _slow(simulation, end_ms):
         clock.advance_to(clock.now_ms() + MINUTE_MS)
         before = handled
         handled += _round(simulation)
@@ -50,6 +51,10 @@ def settle(simulation: Simulation) -> int:
         if quiet == QUIET_ROUNDS and not undelivered(floor):
             break
     return handled
+
+
+def _slow(simulation: Simulation, end_ms: int) -> bool:
+    return simulation.clock.now_ms() < end_ms + SLOW_MS and bool(unended(simulation.floor))
 
 
 def _round(simulation: Simulation) -> int:

@@ -277,6 +277,14 @@ def orders_have_ended(orders: list[Order], asked: list[Order], slots: list[dict[
             yield f"order {order.id} is still {order.state}"
 
 
+def unended(floor: Floor) -> list[str]:
+    """What would break it now."""
+    orders = [Order.decode(row) for row in audit.rows(floor.store, "orders")]
+    slots = audit.rows(floor.store, "slots")
+    asked = left_to_a_person(audit.rows(floor.store, "journal"), orders, slots)
+    return list(orders_have_ended(orders, asked, slots))
+
+
 # --- 9 -----------------------------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ class Witness:
         self._submitted: Counter[str] = Counter()  # by client order id, like what was placed
         self._orders: dict[str, Data] = {}
         self._intents: dict[str, str] = {}  # client order id -> intent
+        self._named: dict[str, str] = {}  # the venue's id of an order -> client order id
         self._told: set[tuple[str, str]] = set()
         self._slots: Counter[tuple[str, str, str]] = Counter()  # lots of (account, strategy, instrument), as told
         self._instruments = {item.instrument_id: item for item in instruments}
@@ -124,6 +125,10 @@ class Witness:
             self._submitted[after["client_order_id"]] += 1
             if intent["purpose"] == "entry" and self._halts(intent["portfolio_id"]):
                 self._problem(5, f"entry {after['id']} was submitted after the kill switch")
+        if after["venue_order_id"]:
+            of = self._named.setdefault(after["venue_order_id"], after["client_order_id"])
+            if of != after["client_order_id"]:
+                self._problem(2, f"what was seen of {of} was taken for {after['client_order_id']}'s")
         if before is not None:
             self._forward(before, after)
 
