@@ -152,6 +152,7 @@ def order(state: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
     intent = {"purpose": "entry", "portfolio_id": "main", **more.pop("intent", {})}
     return {
         "id": "one", "intent": intent, "state": state, "attempt": attempt, "client_order_id": f"c{attempt}",
+        "venue_order_id": None, "names": [f"c{number + 1}" for number in range(attempt)],
         "fills": {}, "filled_lots": 0, **more,
     }  # fmt: skip
 
@@ -168,13 +169,37 @@ def test_1_two_orders_of_one_intent_must_not_live_at_once() -> None:
     for attempt in (1, 2):
         witness.committed(Commit(creates={Ref("orders", "one"): order("submitting", attempt)}))
         witness.at_venue(f"c{attempt}", True, "paper-main", BTC)
-    assert numbers(witness.problems) == {1}
+    assert numbers(witness.problems) == {1, 4}
     witness.problems.clear()
     witness.at_venue("c1", False, "paper-main", BTC)
     witness.at_venue("c2", False, "paper-main", BTC)
     witness.committed(Commit(creates={Ref("orders", "one"): order("submitting", 3)}))
     witness.at_venue("c3", True, "paper-main", BTC)
     assert witness.problems == []
+
+
+def test_2_what_was_seen_of_one_placement_must_not_be_taken_for_another() -> None:
+    first, second = order("open", venue_order_id="V-1"), order("open", 2, venue_order_id="V-1")
+    assert numbers(seen(("orders", first), ("orders", first))) == set()
+    assert numbers(seen(("orders", first), ("orders", second))) == {2}
+
+
+@pytest.mark.parametrize("after", [order("cancelled"), order("requested", 2)])
+def test_4_a_placement_must_not_outlive_what_is_known_of_it(after: dict[str, Any]) -> None:
+    witness = Witness([BTC])
+    witness.committed(Commit(creates={Ref("orders", "one"): order("submitting")}))
+    witness.at_venue("c1", True, "paper-main", BTC)
+    witness.committed(Commit(creates={Ref("orders", "one"): after}))
+    assert numbers(witness.problems) == {4}
+
+
+@pytest.mark.parametrize("after", [order("cancelled"), order("requested", 2)])
+def test_4_a_placement_must_not_arrive_after_it_was_given_up(after: dict[str, Any]) -> None:
+    witness = Witness([BTC])
+    for data in (order("submitting"), after):
+        witness.committed(Commit(creates={Ref("orders", "one"): data}))
+    witness.at_venue("c1", True, "paper-main", BTC)
+    assert numbers(witness.problems) == {4}
 
 
 def test_1_nothing_is_placed_that_was_not_written_down() -> None:

@@ -84,6 +84,8 @@ class Witness:
         for ref, data in written.items():
             if ref.collection == PaperOrder.collection:
                 rules = Instrument.model_validate(data["instrument"])
+                if ref in commit.creates and data["state"] == "filled":
+                    self._arrives(ref.id)
                 self.at_venue(ref.id, data["state"] not in _ENDS, data["account_id"], rules)
             elif ref.collection == PaperFill.collection:
                 self.moved(data["account_id"], {name: Decimal(amount) for name, amount in data["moves"].items()})
@@ -96,7 +98,14 @@ class Witness:
             beside = [other for other in self._resting if intent and self._intents.get(other) == intent]
             if beside:
                 self._problem(1, f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
+            self._arrives(client_order_id)
             self._resting[client_order_id] = account_id, rules
+
+    def _arrives(self, client_order_id: str) -> None:
+        """At the venue, as the present placement of an order that is not at its end."""
+        order = self._orders.get(self._intents.get(client_order_id, ""))
+        if order is not None and (order["state"] in _ENDS or order["client_order_id"] != client_order_id):
+            self._problem(4, f"{client_order_id} arrived while {_standing(order)}")
 
     def moved(self, account_id: str, moves: dict[str, Decimal]) -> None:
         bases = {item.base for item in self._instruments.values()}
@@ -131,6 +140,14 @@ class Witness:
                 self._problem(2, f"what was seen of {of} was taken for {after['client_order_id']}'s")
         if before is not None:
             self._forward(before, after)
+            self._ended(before, after)
+
+    def _ended(self, before: Data, after: Data) -> None:
+        """An end, and another placement under another id, take proof that nothing of it lives at the venue."""
+        ends = after["state"] in _ENDS and before["state"] not in _ENDS
+        if ends or after["client_order_id"] != before["client_order_id"]:
+            for name in {*before["names"], before["client_order_id"]} & self._resting.keys():
+                self._problem(4, f"{name} lives at the venue while {_standing(after)}")
 
     def _forward(self, before: Data, after: Data) -> None:
         name = f"order {after['id']}"
@@ -188,6 +205,10 @@ class Witness:
             for (account_id, currency), amount in self._sums.items():
                 if amount:
                     self._problem(3, f"the ledger of {account_id} is {amount} {currency} off zero")
+
+
+def _standing(order: Data) -> str:
+    return f"order {order['id']} is {order['state']} at attempt {order['attempt']}"
 
 
 def _goes_back(before: str, after: str) -> bool:
