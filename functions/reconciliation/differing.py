@@ -88,7 +88,7 @@ def _proposed(work: Work, account: Account, found: Comparison, looked: Looked) -
         ours={name: account.balances.get(name, ZERO) for name in found.differences},
         venues={name: looked.seen.balances.get(name, ZERO) for name in found.differences},
         value=adopting.value_of(found.differences, account, rates), compared_since_ms=looked.since_ms,
-        agreed_ms=account.agreed_ms, seen_ms=work.now_ms,
+        agreed_ms=account.agreed_ms, seen_ms=looked.asked_ms,
     )  # fmt: skip
 
 

@@ -146,7 +146,7 @@ class Witness:
         """An end, and another placement under another id, take proof that nothing of it lives at the venue."""
         ends = after["state"] in _ENDS and before["state"] not in _ENDS
         if ends or after["client_order_id"] != before["client_order_id"]:
-            for name in {*before["names"], before["client_order_id"]} & self._resting.keys():
+            for name in sorted({*before["names"], before["client_order_id"]} & self._resting.keys()):
                 self._problem(4, f"{name} lives at the venue while {_standing(after)}")
 
     def _forward(self, before: Data, after: Data) -> None:
