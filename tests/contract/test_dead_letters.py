@@ -26,10 +26,10 @@ def unreadable(fact: Fact) -> Fact:
 
 
 def given_up(lab: BusLab, *facts: Fact) -> None:
+    # Deliveries are not counted: an attempt whose connection failed counts at the sender and never arrives here.
     lab.start(GIVES_UP)
     lab.inbox.answer = lambda *_: False
     lab.bus.publish(facts)
-    lab.run_until(lambda: len(lab.inbox.received) == ATTEMPTS * len(facts))
     lab.run_until(lambda: len(lab.letters.dead(ALERTS, MOST)) == len(facts), timeout_s=90.0)
     lab.inbox.received.clear()
     lab.inbox.answer = lambda *_: True
