@@ -1,8 +1,8 @@
 """Invariant 6, counted again from what the journal says: Cerebro's own arithmetic takes no part in it.
 
 What is held and reserved is kept here from the facts alone: an order that Cerebro asked for reserves its lots, a report
-that Cerebro has taken turns them into a position or gives them back. When an entry is accepted, that count must be what
-its book says, and the limits in force must hold for it, priced at the mid of each decision.
+that Cerebro has taken turns them into a position or gives them back. After each of its commits that count must be what
+its book says, and when an entry is accepted, the limits in force must hold for it, priced at the mid of each decision.
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ class Recount:
         for step in steps:
             if step["stage"] == "cerebro":
                 self._step(step, before)
+        for ref, data in written.items():
+            if ref.collection == "risk_books":
+                self._compare(self._count(ref.id), data)
 
     # --- the count -----------------------------------------------------------------------------------------------
 
@@ -122,23 +125,21 @@ class Recount:
         for made in accepted:
             if made["policy_version"] != policy["version"]:
                 self._wrong(f"{name} obeyed limits {made['policy_version']}, and {policy['version']} were in force")
-        count = self._count(portfolio)
-        self._compare(name, count, book)
-        for text in self._beyond(count, book, policy["limits"], accepted):
+        for text in self._beyond(self._count(portfolio), book, policy["limits"], accepted):
             self._wrong(f"{name}: {text}")
 
     def _wrong(self, text: str) -> None:
         self._problems.append(broken(6, text))
 
-    def _compare(self, name: str, count: Count, book: Data) -> None:
+    def _compare(self, count: Count, book: Data) -> None:
         ours = {slot: lots for slot, lots in count.held.items() if lots}
         theirs = {slot: item["lots"] for slot, item in book["positions"].items() if item["lots"]}
         if ours != theirs:
-            self._wrong(f"{name} stood on positions {theirs}, the facts say {ours}")
+            self._wrong(f"the book of {book['id']} holds {theirs}, the facts say {ours}")
         reserved = {name: item.left for name, item in count.intents.items() if item.left > 0}
         booked = {name: item["lots"] for name, item in book["reservations"].items()}
         if reserved != booked:
-            self._wrong(f"{name} stood on reservations {booked}, the facts say {reserved}")
+            self._wrong(f"the book of {book['id']} reserves {booked}, the facts say {reserved}")
 
     def _beyond(self, count: Count, book: Data, limits: Data, accepted: list[Data]) -> Iterable[str]:
         equity, slots = Decimal(book["equity"]), self._notionals(count, book)

@@ -144,6 +144,7 @@ class Simulation:
         house.make_ready(self.floor, self.scenario.bars, self.venue.get("participation"))
         store = self.floor.store
         self.witness.recount.begins_with(audit.rows(store, "policies"), audit.rows(store, "risk_books"))
+        self.witness.mirrors.begins_with(audit.rows(store, "ledger"))
         self._schedule_inputs()
         self._storm()
         self.faults.calm = True

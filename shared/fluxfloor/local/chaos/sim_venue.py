@@ -79,7 +79,7 @@ class Watched(Core):
 
     def _record(self, holder: object, order: sim.Order, fill: sim.Fill) -> None:
         super()._record(holder, order, fill)  # type: ignore[arg-type]
-        self.witness.moved(order.account, fill.moves)
+        self.witness.traded(_traded(order, fill))
 
 
 def open_core(
@@ -182,11 +182,12 @@ def _fill(fill: sim.Fill) -> Fill:
 
 def of_core(core: Core) -> Records:
     """What the core has on record."""
-    fills = tuple(
-        Traded(
-            core.orders[fill.order - 1].account, f"T-{fill.number}", core.orders[fill.order - 1].terms.client_id,
-            fill.side, fill.price, fill.quantity, fill.fee, dict(fill.moves),
-        )
-        for fill in core.fills
-    )  # fmt: skip
+    fills = tuple(_traded(core.orders[fill.order - 1], fill) for fill in core.fills)
     return Records(fills, {name: dict(account.balances) for name, account in core.accounts.items()})
+
+
+def _traded(order: sim.Order, fill: sim.Fill) -> Traded:
+    return Traded(
+        order.account, f"T-{fill.number}", order.terms.client_id, fill.side, fill.price, fill.quantity, fill.fee,
+        dict(fill.moves),
+    )  # fmt: skip

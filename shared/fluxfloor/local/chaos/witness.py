@@ -15,8 +15,11 @@ from typing import Any
 from fluxfloor.adapters.venues.paper import PaperFill, PaperOrder
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.contracts.policy import FLOOR
+from fluxfloor.local.chaos.mirrors import Mirrors
+from fluxfloor.local.chaos.records import Traded, traded
 from fluxfloor.local.chaos.recount import Recount, kept_lots
 from fluxfloor.local.chaos.rules import broken
+from fluxfloor.local.chaos.trades import Trades
 from fluxfloor.local.chaos.unknowns import Unknowns
 from fluxfloor.ports import Commit, Data, Ref, Venue
 
@@ -44,6 +47,8 @@ class Witness:
         self._told: set[tuple[str, str]] = set()
         self._slots: Counter[tuple[str, str, str]] = Counter()  # lots of (account, strategy, instrument), as told
         self._instruments = {item.instrument_id: item for item in instruments}
+        self.mirrors = Mirrors(self._instruments, self._problem)
+        self._trades = Trades(self._instruments, self._problem)
         self._sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # of the ledger, by account and currency
         self._resting: dict[str, tuple[str, Instrument]] = {}  # at the venue, by client order id
         self._held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the venue, by account and currency
@@ -59,6 +64,7 @@ class Witness:
             elif ref.collection == "journal":
                 self._step(data)
         self._ledger(written)
+        self.mirrors.committed(written)
         self.recount.committed(written)
 
     def _problem(self, number: int, text: str) -> None:
@@ -88,7 +94,7 @@ class Witness:
                     self._arrives(ref.id)
                 self.at_venue(ref.id, data["state"] not in _ENDS, data["account_id"], rules)
             elif ref.collection == PaperFill.collection:
-                self.moved(data["account_id"], {name: Decimal(amount) for name, amount in data["moves"].items()})
+                self.traded(traded(PaperFill.decode(data)))
 
     def at_venue(self, client_order_id: str, lives: bool, account_id: str, rules: Instrument) -> None:
         if not lives:
@@ -100,6 +106,7 @@ class Witness:
                 self._problem(1, f"intent {intent} has two orders that live: {beside[0]} and {client_order_id}")
             self._arrives(client_order_id)
             self._resting[client_order_id] = account_id, rules
+            self._trades.may_leave(self._resting)
 
     def _arrives(self, client_order_id: str) -> None:
         """At the venue, as the present placement of an order that is not at its end."""
@@ -107,13 +114,14 @@ class Witness:
         if order is not None and (order["state"] in _ENDS or order["client_order_id"] != client_order_id):
             self._problem(4, f"{client_order_id} arrived while {_standing(order)}")
 
-    def moved(self, account_id: str, moves: dict[str, Decimal]) -> None:
+    def traded(self, fill: Traded) -> None:
+        self._trades.traded(fill)
         bases = {item.base for item in self._instruments.values()}
-        for currency, amount in moves.items():
-            key = account_id, currency
+        for currency, amount in fill.moves.items():
+            key = fill.account_id, currency
             self._held[key] += amount
             if currency in bases and self._held[key] < 0:
-                self._problem(4, f"{account_id} sold {-self._held[key]} {currency} more than it had bought")
+                self._problem(4, f"{fill.account_id} sold {-self._held[key]} {currency} more than it had bought")
 
     def trade(self, venue: Callable[[str], Venue]) -> None:
         """The venue's own business: what is due there happens, whether or not anybody looks at it."""
@@ -138,6 +146,7 @@ class Witness:
             of = self._named.setdefault(after["venue_order_id"], after["client_order_id"])
             if of != after["client_order_id"]:
                 self._problem(2, f"what was seen of {of} was taken for {after['client_order_id']}'s")
+        self._trades.ordered(before, after)
         if before is not None:
             self._forward(before, after)
             self._ended(before, after)
@@ -148,6 +157,7 @@ class Witness:
         if ends or after["client_order_id"] != before["client_order_id"]:
             for name in sorted({*before["names"], before["client_order_id"]} & self._resting.keys()):
                 self._problem(4, f"{name} lives at the venue while {_standing(after)}")
+            self._trades.ended(before["client_order_id"], after)
 
     def _forward(self, before: Data, after: Data) -> None:
         name = f"order {after['id']}"
