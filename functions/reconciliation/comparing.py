@@ -148,7 +148,7 @@ def _held_against(work: Work, account: Account, looked: Looked, ours: Known, pla
 
 def _news(before: Account, after: Account) -> bool:
     """Books that only agreed, or did not, are no news of the account itself."""
-    aside = ("mismatches", "agreed_ms", "agreed_entries", "proposed", "strays")
+    aside = ("mismatches", "differed_ms", "agreed_ms", "agreed_entries", "proposed", "strays")
     return before.model_copy(update={name: getattr(after, name) for name in aside}) != after
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from fluxfloor.accounts import adopting
-from fluxfloor.accounts.compare import PATIENCE, Comparison, describe
+from fluxfloor.accounts.compare import PATIENCE, Comparison, describe, too_soon
 from fluxfloor.contracts import ids
 from fluxfloor.contracts.base import canonical
 from fluxfloor.contracts.books import Adjustment, AdjustmentState
@@ -46,18 +46,23 @@ def agree(work: Work, account: Account, asked_ms: int) -> Account:
 
 
 def differ(work: Work, account: Account, found: Comparison, looked: Looked) -> Account:
-    """Entries are blocked only by a difference that two comparisons in a row have found. A person who resumes while
-    it stands is told of it again. What a venue's rounding of its own amounts leaves is booked at once, and starts anew
-    from there: no entry waits for crumbs, and they never add up. Only what was booked since both agreed can have been
-    rounded: money that trickles away beside it is a difference."""
+    """Entries are blocked only by a difference that two comparisons, a while apart, have found. What a venue's rounding
+    of its own amounts leaves is booked at once, and starts anew from there: no entry waits for crumbs, and they never
+    add up. Only what was booked since both agreed can have been rounded: money that trickles away beside it is a
+    difference."""
     rounded = account.entries > account.agreed_entries
     if rounded and not found.overdue and not found.in_flight and not account.mismatches:
         crumbs = _proposed(work, account, found, looked)
         if crumbs.value is not None and crumbs.value <= work.settings.reconciliation.rounding:
             return _rounded_off(work, account, crumbs, looked)
-    account = account.model_copy(update={"mismatches": account.mismatches + 1})
-    if account.mismatches < PATIENCE:
+    if too_soon(account, looked.asked_ms):
         return account
+    account = account.model_copy(update={"mismatches": account.mismatches + 1, "differed_ms": looked.asked_ms})
+    return account if account.mismatches < PATIENCE else _stays(work, account, found, looked)
+
+
+def _stays(work: Work, account: Account, found: Comparison, looked: Looked) -> Account:
+    """Entries are blocked. A person who resumes while it stands is told of it again."""
     if found.overdue:  # what it is will be known once those are booked
         _withdraw(work, account)
         _block(work, account, f"{describe(found)}")

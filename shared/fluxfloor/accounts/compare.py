@@ -15,6 +15,7 @@ from fluxfloor.ports import VenueBooks, VenueFill
 IN_FLIGHT_MS = 120_000  # a fill that the venue shows may still be on its way to our books for this long
 LOOK_BACK_MS = IN_FLIGHT_MS + 480_000  # before the last agreement; clocks differ, and venues stamp fills late
 PATIENCE = 2  # comparisons in a row that must disagree before entries are blocked
+APART_MS = 30_000  # and so long after one another: a venue's balances may lag behind the trades that it shows
 TOLD = 5  # trades that a message names
 ZERO = Decimal(0)
 
@@ -45,6 +46,11 @@ def unbooked(account: Account, seen: VenueBooks, booked: Set[str]) -> list[Venue
     """The venue's fills that are not in our books, each once, however often it lists them."""
     done = {*booked, *account.in_opening}
     return list({item.fill.trade_id: item for item in seen.fills if item.fill.trade_id not in done}.values())
+
+
+def too_soon(account: Account, asked_ms: int) -> bool:
+    """Was the venue asked again before the difference that stands could have gone by itself?"""
+    return 0 < account.mismatches < PATIENCE and asked_ms < account.differed_ms + APART_MS
 
 
 @exact

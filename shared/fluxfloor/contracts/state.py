@@ -313,6 +313,7 @@ class Account(Document):
     deposits: Number = Decimal(0)
     entries: int = 0
     mismatches: int = 0  # consecutive comparisons that did not agree
+    differed_ms: UtcMs = 0  # when the venue was asked for the last of these
     opened_ms: UtcMs = 0  # earlier fills are in the opening balances
     agreed_ms: UtcMs = 0  # when the venue last agreed
     agreed_entries: int = 0  # how many entries there were then

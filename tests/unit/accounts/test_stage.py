@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from fluxfloor.accounts.compare import IN_FLIGHT_MS, LOOK_BACK_MS
+from fluxfloor.accounts.compare import APART_MS, IN_FLIGHT_MS, LOOK_BACK_MS
 from fluxfloor.accounts.ledger import balanced
 from fluxfloor.contracts.events import ExecutionReported
 from fluxfloor.contracts.policy import Halt
@@ -125,6 +125,22 @@ def test_a_deposit_past_the_floor_blocks_entries_at_the_second_look_and_is_told_
     assert "500 USDT more than our books" in books.halt().reason
     assert books.risks() == ["books_differ"]
     assert books.account.deposits == 10_000, "nothing is taken over in silence"
+
+
+def test_two_looks_so_close_that_the_balances_may_only_lag_block_nothing(books):
+    books.trade("a")
+    books.deposit("500")
+    books.sweep()
+    for _ in range(2):
+        books.later(APART_MS // 2 - 1)
+        books.sweep()
+        assert (books.halt(), books.account.mismatches) == (None, 1)
+    books.later(2)
+    books.sweep()
+    assert (books.halt() is not None, books.account.mismatches) == (True, 2)
+    books.later(1)
+    books.sweep()
+    assert books.account.mismatches == 3, "once it blocks, every look counts"
 
 
 def test_a_difference_that_goes_away_blocks_nothing(books):
