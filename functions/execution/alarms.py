@@ -6,9 +6,9 @@ from fluxfloor.contracts.events import RiskRaised, Severity
 from fluxfloor.contracts.execution import Order, Slot
 from fluxfloor.contracts.policy import Halt
 from fluxfloor.execution import plans
+from fluxfloor.execution.lifecycle import ASKED
 from fluxfloor.runtime.work import Work
 
-ASKED = "nobody can tell what became of it: a person has to look at the venue"
 FAILING_TRIES = 3  # placements of an exit in a row that came to nothing, before somebody is told
 GRAVE_TRIES = 6
 
@@ -48,7 +48,7 @@ def asked(order: Order) -> bool:
 
 
 def unknown(work: Work, order: Order) -> None:
-    """Told once. The minute's sweep goes on looking, in case the venue does show it after all."""
+    """Told once, and again where it was seen since. The minute's sweep goes on looking for it."""
     work.write(order.model_copy(update={"reason": ASKED}))
     if not asked(order):
         message = f"order {order.client_order_id} is not to be seen at {order.intent.account_id}'s venue, and {ASKED}"

@@ -100,7 +100,7 @@ def _watched(order: Order, now_ms: int) -> bool:
 
 def _no_news(order: Order, answer: Answer, rules: Instrument, now_ms: int) -> bool:
     """It rests as it did a minute ago: that is worth no commit."""
-    if not isinstance(answer, VenueOrder):
+    if not isinstance(answer, VenueOrder) or alarms.asked(order):
         return False
     observed = lifecycle.observe(order, answer, rules, now_ms)
     return observed.report is None and observed.over is None

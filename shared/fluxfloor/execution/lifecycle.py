@@ -29,6 +29,7 @@ STALE_ENTRY_MS = 120_000  # an entry that could not be sent for so long was deci
 PAST_ATTEMPTS = 12  # that are still asked about
 NAMES = 200  # the latest that are remembered
 PRICE_PLACES = 12
+ASKED = "nobody can tell what became of it: a person has to look at the venue"  # the reason of such an order
 ZERO = Decimal(0)
 
 
@@ -157,16 +158,21 @@ def observe(order: Order, seen: VenueOrder, rules: Instrument, now_ms: int) -> O
     filled = _with_fills(order, new, rules)
     state, over = _seen_state(filled, seen, rules)
     if state is order.state and not new and over is None:
-        return Observed(order.model_copy(update={"looked_up": 0}))
+        return Observed(order.model_copy(update={"looked_up": 0, "reason": _seen_again(order)}))
     changed = filled.model_copy(
         update={
             "state": state, "open": not state.terminal, "updated_ms": now_ms, "looked_up": 0,
-            "venue_order_id": seen.venue_order_id or order.venue_order_id, "reason": seen.reason or order.reason,
+            "venue_order_id": seen.venue_order_id or order.venue_order_id, "reason": seen.reason or _seen_again(order),
             "tries": 0 if new else order.tries, "names": _named(order.names, seen.venue_order_id),
         }
     )  # fmt: skip
     told = state is not order.state or bool(new)
     return Observed(changed, report_of(changed, new, now_ms, late=late) if told else None, over, new)
+
+
+def _seen_again(order: Order) -> str:
+    """Its reason. Nobody has to look for it any more; should it be lost again, a person is asked again."""
+    return "" if order.reason == ASKED else order.reason
 
 
 def ended(observed: Observed, state: OrderState, reason: str, now_ms: int) -> Observed:

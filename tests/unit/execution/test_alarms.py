@@ -9,8 +9,8 @@ import pytest
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.errors import OutcomeUnknown, VenueRefused
+from fluxfloor.execution.lifecycle import ASKED
 
-from functions.execution.alarms import ASKED
 from tests.support.desk import intent
 from tests.support.execution_room import ExecutionRoom, Moody
 

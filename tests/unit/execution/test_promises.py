@@ -7,13 +7,12 @@ from dataclasses import replace
 from fluxfloor.contracts import venues
 from fluxfloor.contracts.orders import OrderState, Side
 from fluxfloor.contracts.signals import OrderType
-from fluxfloor.execution.lifecycle import LEASE_MS
+from fluxfloor.execution.lifecycle import ASKED, LEASE_MS
 from fluxfloor.execution.plans import AMEND
 from fluxfloor.ports import Ref
 from fluxfloor.runtime.runner import Outcome
 
 from functions.execution import follow
-from functions.execution.alarms import ASKED
 from tests.support.desk import AT_MS, intent
 from tests.support.execution_room import buy_first, resting, state, states
 
@@ -35,6 +34,19 @@ def test_where_nothing_proves_it_a_person_is_asked_once_and_the_order_stays_open
     assert state(room) is S.UNKNOWN
     assert [risk["kind"] for risk in room.risks()] == ["order_unknown"]
     assert len(room.venue.placed) == 1
+
+
+def test_one_that_was_seen_again_and_lost_again_is_asked_about_again(room, monkeypatch):
+    capable(monkeypatch, placement_expiry_ms=0, permanent_client_ids=False)
+    shown, find = [False], room.venue.find
+    room.venue.find = lambda *given: find(*given) if shown[0] else None
+    room.venue.mood = "lost after"
+    room.ask(resting())
+    for shown[0], reason, told in ((False, ASKED, 1), (True, "", 1), (False, ASKED, 2)):
+        for _ in range(10):
+            room.later(60_000)
+            room.sweep()
+        assert (room.order("i1").reason, len(room.risks())) == (reason, told)
 
 
 def lost_and_about_to_be_sent_again(room, monkeypatch) -> None:
