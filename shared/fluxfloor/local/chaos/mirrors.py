@@ -104,8 +104,8 @@ class Mirrors:
         for fact in step["facts"]:
             if fact["type"] == "executions.reported.v1":
                 self._reports[fact["event_id"]] = fact["data"]["report"]
-        report = self._reports.get(step["event_id"])
-        if report is not None and step["stage"] == "features":
+        report = self._reports.get(step["event_id"]) if step["stage"] == "features" else None
+        if report is not None:
             intent, lots = report["intent"], sum(self._signed(fill, report["intent"]) for fill in report["new_fills"])
             self._heard[intent["instrument_id"]][f"{intent['portfolio_id']}|{intent['strategy_id']}"] += lots
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from fluxfloor.contracts.instruments import Instrument
-from fluxfloor.contracts.orders import DUST
+from fluxfloor.contracts.orders import DUST, Side
 from fluxfloor.local.chaos.records import Traded
-from fluxfloor.local.chaos.recount import kept_lots
 from fluxfloor.ports import Data
 
 AT_NO_VENUE = f"{DUST}:"  # such fills hand a rest over from one strategy to another
@@ -40,8 +39,7 @@ class Trades:
             self._problem(1, f"venue order {fill.client_order_id} filled, and is a placement of no order")
             return
         rules, slot = self._instruments[order["intent"]["instrument_id"]], slot_of(order["intent"])
-        shown = {"quantity": fill.quantity, "fee": fill.fee, "fee_currency": _fee_currency(fill, rules)}
-        self._held[slot] += fill.side.sign * kept_lots(shown, fill.side, rules)
+        self._held[slot] += fill.side.sign * _kept_lots(fill, rules)
         if self._held[slot] < 0 and DUST not in slot:
             self._problem(4, f"{slot} sold {-self._held[slot]} lots more than it had bought")
 
@@ -86,6 +84,6 @@ def slot_of(intent: Data) -> str:
     return f"{intent['account_id']}|{intent['strategy_id']}|{intent['instrument_id']}"
 
 
-def _fee_currency(fill: Traded, rules: Instrument) -> str:
-    """In what it was paid: what was bought came in short by it, or the money did."""
-    return rules.quote if abs(fill.moves.get(rules.base, Decimal(0))) == fill.quantity else rules.base
+def _kept_lots(fill: Traded, rules: Instrument) -> int:
+    """A fee that was taken in kind is out of what was bought; a sale takes what was sold."""
+    return rules.lots(fill.moves[rules.base] if fill.side is Side.BUY else fill.quantity)
