@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,9 @@ from fluxfloor.local.cloud_tasks import CloudTasksServer
 from fluxfloor.local.provision import provision_subscriptions, provision_topics, subscriber_client
 from fluxfloor.ports import Bus, DeadLetters, Delivery, Secrets, Timers
 from fluxfloor.runtime.clock import VirtualClock
-from fluxfloor.topology import Subscription, dead_letters_name, subscription_name
+from fluxfloor.topology import INTERNAL_PATH, Subscription, dead_letters_name, subscription_name
+from google.api_core.exceptions import GoogleAPICallError
+from google.pubsub_v1.types import PullRequest, PushConfig
 
 from tests.support.receiver import Receiver
 
@@ -65,6 +67,9 @@ class BusLab(Lab, Protocol):
     def start(self, *subscriptions: tuple[str, Subscription]) -> None: ...
 
     def dead_letters(self) -> int: ...
+
+    def refuse(self, stage: str, topic: str, done: Callable[[], bool]) -> None:
+        """Whatever comes there, until `done`; the inbox answers no."""
 
 
 class TimersLab(Lab, Protocol):
@@ -134,6 +139,9 @@ class EmbeddedBusLab(_Pumped):
     def dead_letters(self) -> int:
         return self.bus.dead_letters()
 
+    def refuse(self, stage: str, topic: str, done: Callable[[], bool]) -> None:
+        self.run_until(done)
+
 
 def _route(stage: str, wanted: Subscription) -> Route:
     return Route(
@@ -197,6 +205,22 @@ class PubSubLab(_Pushed):
     def _pull(self, subscription: str) -> int:
         path = f"projects/{self.project}/subscriptions/{subscription}"
         return len(subscriber_client().pull(subscription=path, max_messages=100, timeout=10).received_messages)
+
+    def refuse(self, stage: str, topic: str, done: Callable[[], bool]) -> None:
+        """By pulls: the emulator's own pushes may stop for good once some of them were refused."""
+        subscriber, url = subscriber_client(), f"{self.receiver.url(stage)}{INTERNAL_PATH}"
+        name = f"projects/{self.project}/subscriptions/{subscription_name(stage, topic)}"
+        subscriber.modify_push_config(subscription=name, push_config=PushConfig())
+        deadline = time.monotonic() + 90.0
+        while not done():
+            assert time.monotonic() < deadline, f"{name} gives nothing up"
+            with suppress(GoogleAPICallError):
+                request = PullRequest(subscription=name, max_messages=100)
+                found = subscriber.pull(request, timeout=2.0).received_messages
+                ids = [item.ack_id for item in found]
+                if ids:
+                    subscriber.modify_ack_deadline(subscription=name, ack_ids=ids, ack_deadline_seconds=0)
+        subscriber.modify_push_config(subscription=name, push_config=PushConfig(push_endpoint=url))
 
     def close(self) -> None:
         subscriber = subscriber_client()

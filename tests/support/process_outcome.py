@@ -135,7 +135,8 @@ def nothing_lost_and_nothing_doubled(outcome: Outcome) -> Iterator[str]:
             lost, invented = venue.fills.keys() - ours.keys(), ours.keys() - venue.fills.keys()
             yield f"{name}: fills lost {sorted(lost)}, invented {sorted(invented)}"
         yield from (f"{name}: {client_id} was taken {n} times" for client_id, n in venue.placed.items() if n > 1)
-        yield from (f"{name}: {client_id} is still alive at the venue" for client_id in sorted(venue.alive))
+        for client_id in sorted(venue.alive):
+            yield f"{name}: {client_id} is still alive at the venue, and {_known_as(client_id, orders)}"
         yield from (f"{name}: the venue's own books: {text}" for text in venue.contradictions)
     catalog = InstrumentCatalog.decode(outcome.rows("instrument_catalogs")[0])
     for order in outcome.orders:
@@ -143,6 +144,16 @@ def nothing_lost_and_nothing_doubled(outcome: Outcome) -> Iterator[str]:
         assert rules is not None
         if sum((fill.quantity for fill in order.fills.values()), ZERO) > rules.quantity(order.intent.lots):
             yield f"intent {order.id} wanted {order.intent.lots} lots and filled {order.filled_lots}"
+
+
+def _known_as(client_id: str, orders: list[Order]) -> str:
+    """What the floor takes it for."""
+    for order in orders:
+        if client_id == order.client_order_id or client_id in order.names:
+            intent = order.intent
+            placement = f"attempt {order.attempt} {order.client_order_id}, at the venue {order.venue_order_id}"
+            return f"{intent.purpose} {order.id} is {order.state} ({placement}): {order.reason or 'no reason'}"
+    return "no order is known by it"
 
 
 def books_agree(outcome: Outcome) -> Iterator[str]:
