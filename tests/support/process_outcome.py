@@ -122,7 +122,10 @@ def _rest(room: ProcessRoom) -> AtVenue:
 
 
 def nothing_lost_and_nothing_doubled(outcome: Outcome) -> Iterator[str]:
-    """Our fills are the venue's, no client id was taken twice, and no intent got more than it wanted."""
+    """Our fills are the venue's, no client id was taken twice, nothing lives there but the stops under what is held,
+    and no intent got more than it wanted."""
+    guarding = {slot["guard"] for slot in outcome.rows("slots") if slot["lots"]}
+    guards = {order.client_order_id for order in outcome.orders if order.id in guarding}
     for name, venue in outcome.venues.items():
         orders = [order for order in outcome.orders if order.intent.account_id == name]
         ours = {
@@ -135,7 +138,7 @@ def nothing_lost_and_nothing_doubled(outcome: Outcome) -> Iterator[str]:
             lost, invented = venue.fills.keys() - ours.keys(), ours.keys() - venue.fills.keys()
             yield f"{name}: fills lost {sorted(lost)}, invented {sorted(invented)}"
         yield from (f"{name}: {client_id} was taken {n} times" for client_id, n in venue.placed.items() if n > 1)
-        for client_id in sorted(venue.alive):
+        for client_id in sorted(venue.alive - guards):
             yield f"{name}: {client_id} is still alive at the venue, and {_known_as(client_id, orders)}"
         yield from (f"{name}: the venue's own books: {text}" for text in venue.contradictions)
     catalog = InstrumentCatalog.decode(outcome.rows("instrument_catalogs")[0])
