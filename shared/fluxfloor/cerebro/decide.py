@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import cancelling, checks, explain, preparing, several
+from fluxfloor.cerebro import cancelling, checks, explain, overtaking, preparing, several
 from fluxfloor.cerebro.case import Case, Wanted, wanted
 from fluxfloor.cerebro.checks import Refusal
 from fluxfloor.cerebro.entering import Sized, enter
@@ -53,6 +53,23 @@ def decide(
     by default nothing. Raises RetryLater where another signal, stated together with this one, has to be decided first.
     """
     book = books.rolled(book, now_ms) if book is not None else None
+    decided = _decided(scored, book, policy, halts, instruments, now_ms, style, knowledge)
+    nothing = decided.decision.verdict is Verdict.REFUSED and decided.decision.reason in overtaking.NOTHING_THERE
+    if not nothing or decided.book is None:
+        return decided
+    return replace(decided, book=overtaking.remembered(decided.book, scored.signal, now_ms))
+
+
+def _decided(
+    scored: SignalScored,
+    book: RiskBook | None,
+    policy: Policy | None,
+    halts: tuple[Halt | None, ...],
+    instruments: dict[str, Instrument],
+    now_ms: int,
+    style: str,
+    knowledge: Knowledge,
+) -> Decided:
     parts = several.parts(scored)
     known = instruments.get(parts[0].signal.leg.instrument_id)
     kind = style or scored.signal.strategy_id

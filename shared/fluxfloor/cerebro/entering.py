@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fluxfloor.cerebro import book as books
-from fluxfloor.cerebro import checks, planning, routing, words
+from fluxfloor.cerebro import checks, overtaking, planning, routing, words
 from fluxfloor.cerebro import prices as pricing
 from fluxfloor.cerebro.case import Case, Wanted
 from fluxfloor.cerebro.checks import Refusal
@@ -92,6 +92,7 @@ def prepare(case: Case, wish: Wanted) -> Prepared:
     """All that comes before the size. Raises like `enter`."""
     rules, limits, long = case.rules, case.policy.limits, wish.direction is Direction.LONG
     checks.halted(case.halts)
+    overtaking.check(case, wish.direction)
     checks.tradable(wish.direction, case.book, rules)
     checks.standing(case.leg, rules)
     accounts = routing.able(case.policy, case.book, rules)

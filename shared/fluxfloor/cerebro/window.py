@@ -6,13 +6,14 @@ entries of a bar wait for each other for a moment and are then decided in one or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from fluxfloor.cerebro import checks
 from fluxfloor.cerebro.case import Case, wanted
 from fluxfloor.cerebro.decide import Decided, refused
+from fluxfloor.cerebro.overtaking import legs_out
 from fluxfloor.contracts.decisions import Decision, Reason
 from fluxfloor.contracts.events import SignalScored
 from fluxfloor.contracts.instruments import Instrument, Quote
@@ -75,14 +76,7 @@ def joined(window: EntryWindow | None, entry: Waiting, policy: Policy, now_ms: i
 
 def leaves(signal: Signal) -> bool:
     """Does any leg of it want out, or its entries back, whatever the book says?"""
-    return any(True for _ in _leaving(signal))
-
-
-def _leaving(signal: Signal) -> Iterator[Leg]:
-    for leg in signal.legs:
-        to_flat = leg.direction is Direction.FLAT or (leg.size is not None and not leg.size.value)
-        if signal.action in (Action.EXIT, Action.CANCEL) or (signal.action is Action.TARGET and to_flat):
-            yield leg
+    return any(True for _ in legs_out(signal))
 
 
 def called_off(window: EntryWindow, leaving: Signal) -> tuple[Waiting, ...]:
@@ -98,7 +92,7 @@ def _undone(entry: Signal, leaving: Signal) -> bool:
     return any(
         leg.instrument_id == other.instrument_id and other.direction in (Direction.FLAT, leg.direction)
         for leg in entry.legs
-        for other in _leaving(leaving)
+        for other in legs_out(leaving)
     )
 
 

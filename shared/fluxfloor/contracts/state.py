@@ -237,6 +237,8 @@ class RiskBook(Document):
     positions: dict[str, BookPosition] = Field(default_factory=dict)  # "<strategy>|<instrument>"
     reservations: dict[str, Reservation] = Field(default_factory=dict)  # by intent
     accounts: dict[Ident, AccountFunds] = Field(default_factory=dict)  # all that were heard of
+    # "<strategy>|<instrument>|<side>": the time of an exit that found nothing; what was wanted before it is no more
+    called_off_ms: dict[str, UtcMs] = Field(default_factory=dict)
 
 
 class Waiting(Model):

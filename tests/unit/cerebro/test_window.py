@@ -223,6 +223,16 @@ def test_a_later_exit_calls_off_an_entry_that_waits(room):
     }  # fmt: skip
 
 
+def test_an_exit_that_comes_first_calls_off_the_entry_that_comes_after_it(room):
+    room.score(signal(name="out", action=Action.EXIT, ts_event_ms=AT_MS + 1))
+    room.score(signal(name="in"))
+    room.score(of_bar("waits"))
+    pass_time(room)
+    assert {name: answer.reason for name, answer in answers(room).items()} == {
+        "out": Reason.NOTHING_TO_EXIT, "in": Reason.WITHDRAWN, "waits": Reason.WITHDRAWN,
+    }  # fmt: skip
+
+
 def test_the_exit_of_a_reversal_leaves_the_entry_of_its_bar_alone(room):
     room.put(room.book.model_copy(update={"positions": held(-100, rules=BTC)}))
     room.score(of_bar("in"))
