@@ -119,6 +119,15 @@ def test_3_a_slot_holds_what_its_orders_filled(scene: Scene) -> None:
     assert scene.has(order("in", "partially_filled", 200, "T-1"), lots=99) == {3}
 
 
+def test_3_what_was_handed_over_as_dust_has_no_slot(scene: Scene) -> None:
+    """Its orders come out of what no order brought in."""
+    swept = order("swept", "submitting", 100, purpose="exit")
+    swept["intent"]["strategy_id"] = "dust"
+    scene.commits(("orders", swept))
+    scene.trades(traded("in", "T-1"), traded("in", "T-2"), traded("swept", "T-3", Side.SELL))
+    assert scene.commits(("orders", swept | {"state": "filled", "fills": order("", "", 1, "T-3")["fills"]})) == set()
+
+
 @pytest.mark.parametrize(("btc", "lots"), [("0", 0), ("2", 1), ("1", 2)])
 def test_3_an_account_holds_what_its_ledger_says(scene: Scene, btc: str, lots: int) -> None:
     def booked(ref: str, quantity: Decimal, position: int) -> set[int]:

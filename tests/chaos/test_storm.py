@@ -25,7 +25,7 @@ SEEDS = range(6)  # a full run plays a thousand beside the tests
 SLICES = 8
 ONCE_RED = (
     15, 35, 63, 103, 589, 1030, 1064, 10_000, 10_120, 10_289, 10_467, 12_210, 17_083, 21_075, 22_088, 24_196, 52_618,
-    83_988, 95_642,
+    83_988, 95_642, 250_839,
 )  # fmt: skip
 WINDOWED = {"joint_window_takes": "all"}
 

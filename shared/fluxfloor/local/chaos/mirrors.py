@@ -13,7 +13,7 @@ from decimal import Decimal
 from fluxfloor.accounts.ledger import VENUE
 from fluxfloor.contracts.instruments import Instrument
 from fluxfloor.local.chaos.recount import kept_lots
-from fluxfloor.local.chaos.trades import slot_of
+from fluxfloor.local.chaos.trades import of_dust, slot_of
 from fluxfloor.ports import Data, Ref
 
 ZERO = Decimal(0)
@@ -66,7 +66,7 @@ class Mirrors:
                 touched.add(slot_of(intent))
             self._fills[order["id"]] = order["fills"]
         for name in sorted(touched):
-            if self._slots.get(name, 0) != self._filled[name]:
+            if self._slots.get(name, 0) != self._filled[name] and not of_dust(name):
                 self._problem(3, f"slot {name} holds {self._slots.get(name)}, its orders filled {self._filled[name]}")
 
     def _signed(self, fill: Data, intent: Data) -> int:

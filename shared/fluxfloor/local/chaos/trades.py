@@ -40,7 +40,7 @@ class Trades:
             return
         rules, slot = self._instruments[order["intent"]["instrument_id"]], slot_of(order["intent"])
         self._held[slot] += fill.side.sign * _kept_lots(fill, rules)
-        if self._held[slot] < 0 and DUST not in slot:
+        if self._held[slot] < 0 and not of_dust(slot):
             self._problem(4, f"{slot} sold {-self._held[slot]} lots more than it had bought")
 
     def ordered(self, before: Data | None, after: Data) -> None:
@@ -64,7 +64,7 @@ class Trades:
             if order is not None and order["intent"]["purpose"] != "entry" and order["terms"]:
                 leaving[slot_of(order["intent"])] += self._rest(name, order)
         for slot, lots in leaving.items():
-            if lots > self._held[slot] and DUST not in slot:
+            if lots > self._held[slot] and not of_dust(slot):
                 self._problem(4, f"{lots} lots may leave {slot}, which holds {self._held[slot]}")
 
     def _rest(self, name: str, order: Data) -> int:
@@ -82,6 +82,11 @@ class Trades:
 
 def slot_of(intent: Data) -> str:
     return f"{intent['account_id']}|{intent['strategy_id']}|{intent['instrument_id']}"
+
+
+def of_dust(slot: str) -> bool:
+    """What it holds came by no order: it was handed over."""
+    return slot.split("|")[1] == DUST
 
 
 def _kept_lots(fill: Traded, rules: Instrument) -> int:
