@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fluxfloor.cli.main import app
 from fluxfloor.errors import Misconfigured
-from fluxfloor.local.chaos import campaign, progress, shrinking
+from fluxfloor.local.chaos import campaign, house, progress, scenario, shrinking
 from fluxfloor.local.chaos.campaign import Chunk
 from fluxfloor.local.chaos.play import Play
 from fluxfloor.local.chaos.playing import play
@@ -46,6 +46,13 @@ def test_a_seed_is_the_same_journal_in_any_process_and_in_any_order() -> None:
     one, other = of("1", "3", "4", "5"), of("77", "5", "4", "3")
     assert one == other[::-1]
     assert len(set(one)) == 3
+
+
+def test_a_past_is_lived_through_once_whatever_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "_ready", {})
+    for seed in range(12):
+        play(Play(seed, signals=1, venue={}, limits={}, stops="floor", two=False))
+    assert len(house._ready) <= scenario.PASTS
 
 
 def test_what_is_finished_is_kept_and_not_played_again(tmp_path: Path) -> None:

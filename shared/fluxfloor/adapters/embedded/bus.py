@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -168,6 +169,7 @@ class EmbeddedBus:
         self._database.close()
 
 
+@lru_cache(maxsize=1024)  # whoever drives the floor looks at the same ones again and again
 def _pending(
     id: int, stage: str, topic: str, attempt: int, due_ms: int, data: bytes, attributes: bytes, message: int
 ) -> Pending:

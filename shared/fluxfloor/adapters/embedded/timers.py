@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
+from functools import lru_cache
 from pathlib import Path
 
 from fluxfloor.adapters.embedded.sqlite import Database, Durability, repeatable
@@ -75,6 +76,7 @@ class EmbeddedTimers:
         self._database.close()
 
 
+@lru_cache(maxsize=1024)  # whoever drives the floor looks at the same ones again and again
 def _delivery(timer: Timer, attempt: int) -> tuple[Timer, Delivery]:
     fact = fired(timer)
     return timer, Delivery(f"{timer.stage}--timers", fact.data(), fact.attributes(), timer.timer_id, attempt + 1)

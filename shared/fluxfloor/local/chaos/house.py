@@ -118,8 +118,9 @@ MOST_READY = 128
 
 def make_ready(floor: Floor, bars: list[list[float]], participation: Decimal | None) -> None:
     """The same as `prepare`, copied from a floor that was prepared on the same past under the same settings."""
-    past = np.asarray(bars[: scenario.WARM_BARS + 1], np.float64).tobytes()
-    key = (past, participation, floor.clock.now_ms(), floor.settings.digest(), tuple(floor.runners))
+    past = np.asarray(bars[: scenario.WARM_BARS], np.float64).tobytes()
+    opens = bars[scenario.WARM_BARS][1]  # of what comes after it no more is seen by then: the quote
+    key = (past, opens, participation, floor.clock.now_ms(), floor.settings.digest(), tuple(floor.runners))
     if key not in _ready:
         while len(_ready) >= MOST_READY:
             _ready.pop(next(iter(_ready))).close()
