@@ -70,9 +70,12 @@ def rows(store: FirestoreStore, collection: str) -> list[dict[str, Any]]:
 @pytest.mark.emulators
 def test_a_webhook_becomes_a_booked_fill_and_a_repeat_changes_nothing(floor: processes.ProcessFloor) -> None:
     store = store_of()
+    assert [row["id"] for row in rows(store, "risk_books")] == ["main"], "it was open before it had its books"
     status, answer = post(floor, id="shape-1")
     assert status == 200, answer
     assert post(floor, id="shape-1") == (200, answer)
+    (row,) = wait_for(lambda: rows(store, "decision_rows"))
+    assert row["verdict"] == "accepted", row["decision"]["text"]
     entry = wait_for(lambda: [row for row in rows(store, "ledger") if row["kind"] == "fill"])
     (order,) = rows(store, "orders")
     assert order["state"] == "filled"

@@ -22,18 +22,22 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parents[2]
 
 
-def as_from_a_terminal() -> None:
+@contextmanager
+def as_from_a_terminal() -> Iterator[None]:
     """Who runs the tests in the background has Ctrl-C ignored, and so would the program."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def simulator(*words: str) -> Iterator[str]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}", "COLUMNS": "200"}
     command = [sys.executable, "-u", "-m", "fluxfloor.cli.main", "venue-simulator", "--port", "0", *words]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT, preexec_fn=as_from_a_terminal
-    )
+    with as_from_a_terminal():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
     try:
         assert process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())

@@ -21,8 +21,7 @@ from random import Random
 from typing import Any
 
 from fluxfloor.adapters.google.store import FirestoreStore
-from fluxfloor.errors import Misconfigured
-from fluxfloor.local import audit, processes
+from fluxfloor.local import processes
 from fluxfloor.local.processes import ProcessFloor
 from fluxfloor.venuesim.facade import Desk
 from fluxfloor.venuesim.keys import ApiKey
@@ -145,7 +144,6 @@ def process_room(directory: Path, stages: tuple[str, ...], seed: int = 1) -> Ite
                 room = ProcessRoom(floor, pushing, store, path, server, venue)
                 room.note_all()
                 processes.open_for_business(floor)
-                _wait_for_books(store)
                 yield room
     finally:
         server.stop()
@@ -158,15 +156,6 @@ def _pushed(floor: ProcessFloor) -> Iterator[Pushing]:
         yield pushing
     finally:
         pushing.stop()
-
-
-def _wait_for_books(store: FirestoreStore) -> None:
-    """Before Cerebro has heard of an account it knows no portfolio, and says so to every signal."""
-    until = time.monotonic() + PATIENCE_S
-    while len(audit.rows(store, "risk_books")) < len(SENDERS):
-        if time.monotonic() > until:
-            raise Misconfigured("the accounts were not opened in time")
-        time.sleep(0.2)
 
 
 def _venue(seed: int) -> tuple[VenueServer, Venue]:

@@ -5,22 +5,19 @@ The jars are run directly: behind `gcloud beta emulators …` the Java process o
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO
+
+from fluxfloor.local.child import dying_with_this_process
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 60.0
@@ -28,7 +25,6 @@ STOP_TIMEOUT_S = 5.0
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 # One client compiler and the serial collector: half the memory and start time of the defaults.
 JVM_FLAGS = ("-Duser.language=en", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
-PR_SET_PDEATHSIG = 1
 
 
 class EmulatorFailed(Exception):
@@ -164,24 +160,12 @@ def _spawn(name: str, arguments: list[str], logs: Path) -> Emulator:
 
 def _child(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command,
+        dying_with_this_process(command),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches the runner, which then stops its children in order
-        preexec_fn=dying_with_this_process(),
     )
-
-
-def dying_with_this_process() -> Callable[[], None] | None:
-    """For `preexec_fn`: a child that ends when the thread that starts it does, where the system can do that."""
-    return partial(_die_with, os.getpid()) if sys.platform == "linux" else None
-
-
-def _die_with(parent_pid: int) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it was gone before the request took hold
-        os._exit(1)
 
 
 def _wait_until_ready(emulator: Emulator, logs: Path) -> None:

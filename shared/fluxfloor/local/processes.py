@@ -17,21 +17,27 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import functions
 from fluxfloor.adapters.google.push import schedule_push
+from fluxfloor.contracts.state import RiskBook
 from fluxfloor.errors import Misconfigured
 from fluxfloor.local import emulators, provision
+from fluxfloor.local.child import dying_with_this_process
 from fluxfloor.local.cloud_storage import CloudStorageServer
 from fluxfloor.local.cloud_tasks import CloudTasksServer
 from fluxfloor.local.floor import load_stage
 from fluxfloor.local.secret_manager import SecretManagerServer
 from fluxfloor.topology import INTERNAL_PATH, STAGES
 
+if TYPE_CHECKING:
+    from fluxfloor.runtime.runner import Runner
+
 PROJECT = "fluxfloor-local"
 BUCKET = "fluxfloor-local"
 READY_TIMEOUT_S = 180.0  # twelve processes that start at once share what processors there are
+BOOKS_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
 
 
@@ -55,15 +61,15 @@ class StageProcess:
     def start(self) -> None:
         source = Path(functions.__file__).parent / self.name / "main.py"
         command = [sys.executable, "-m", "functions_framework", "--source", str(source), "--target", "main"]
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
         self._begun_s = time.monotonic()
         self._output = self.log.open("ab")
         self.process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+            dying_with_this_process([*command, *address]),
             env={**self.environment, "FUNCTION_SIGNATURE_TYPE": "http"},
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=emulators.dying_with_this_process(),
         )
 
     def wait_until_ready(self) -> None:
@@ -194,20 +200,34 @@ def running(
 
 
 def open_for_business(floor: ProcessFloor) -> None:
-    """What a deployment does once: policies and senders from the settings, then catalog, bars and books."""
+    """What a deployment does once: policies and senders from the settings, then catalog, bars and books.
+
+    Returns when Cerebro has a book of every portfolio: to a signal that comes sooner it would say that it has none.
+    """
     from fluxfloor.runtime.context import Context
     from fluxfloor.runtime.runner import Runner
     from fluxfloor.runtime.settings import load
     from fluxfloor.webapi.settled import apply_settings
     from fluxfloor.wiring import google_ports
 
-    path = floor.environment["FLUXFLOOR_SETTINGS"] or None
     api = load_stage("api")
-    apply_settings(Context(Runner(api, google_ports(load(path), api))))
+    settings = load(floor.environment["FLUXFLOOR_SETTINGS"] or None)
+    runner = Runner(api, google_ports(settings, api))
+    apply_settings(Context(runner))
     for stage, job in (("market", "catalog"), ("market", "pull"), ("reconciliation", "sweep")):
         status = floor.tick(stage, job)
         if status >= 300:
             raise Misconfigured(f"{stage}'s {job} failed ({status}); see {floor.stages[stage].log}")
+    _wait_for_books(runner, tuple(settings.portfolios))
+
+
+def _wait_for_books(runner: Runner, portfolios: tuple[str, ...]) -> None:
+    """The sweep's news of the accounts reaches Cerebro over the bus, beside whatever a sender posts meanwhile."""
+    until_s = time.monotonic() + BOOKS_TIMEOUT_S
+    while missing := [name for name in portfolios if runner.read(RiskBook.key(name)) is None]:
+        if time.monotonic() > until_s:
+            raise Misconfigured(f"no book of {', '.join(missing)} after {BOOKS_TIMEOUT_S:.0f} s: is its account there?")
+        time.sleep(0.1)
 
 
 def _processes(directory: Path, environment: Mapping[str, str], stages: tuple[str, ...]) -> dict[str, StageProcess]:
