@@ -24,6 +24,8 @@ def dying_with_this_process(command: Sequence[str]) -> list[str]:
 
 
 def become(parent_pid: int, command: Sequence[str]) -> None:
+    """Does not return: this process is the command from here on, or ends with 1 where the parent is not `parent_pid`.
+    FileNotFoundError where there is no such command."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it was gone before the request took hold
         sys.exit(1)

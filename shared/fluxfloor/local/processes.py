@@ -226,7 +226,8 @@ def _wait_for_books(runner: Runner, portfolios: tuple[str, ...]) -> None:
     until_s = time.monotonic() + BOOKS_TIMEOUT_S
     while missing := [name for name in portfolios if runner.read(RiskBook.key(name)) is None]:
         if time.monotonic() > until_s:
-            raise Misconfigured(f"no book of {', '.join(missing)} after {BOOKS_TIMEOUT_S:.0f} s: is its account there?")
+            names = ", ".join(missing)
+            raise Misconfigured(f"no book of {names} after {BOOKS_TIMEOUT_S:.0f} s; look into reconciliation.log")
         time.sleep(0.1)
 
 
